@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+noinst_LIBRARIES += libkernel.a
+libkernel_a_SOURCES = \
+	src/kernel/cred.h src/kernel/signal.h src/kernel/syscalls/syscalls.h src/kernel/syscalls/table.h src/kernel/task.h 

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * System calls: thin decoders. Each takes the six argument registers (rdi rsi rdx r10 r8 r9) of
+ * `current`, copies in what they point to, checks the copy, calls the room that does the work, and
+ * returns a result ≥ 0 or a negative errno (restart codes of base/hostcall.h included).
+ * Arguments that the ABI says are int are cut to int by the decoder, as Linux does.
+ */
+#ifndef HUSK_KERNEL_SYSCALLS_H
+#define HUSK_KERNEL_SYSCALLS_H
+
+#include <stdint.h>
+
+typedef long (*syscall_fn)(const uint64_t a[6]);
+
+#define SYSCALL(nr, name) long sys_##name(const uint64_t a[6]);
+#include "kernel/syscalls/table.h"
+
+/* The name of a system call, or NULL if Linux has none of that number (that husk knows of). */
+const char *syscall_name(long nr);
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tasks, thread groups, process groups and sessions, as Linux has them, one host thread a task.
+ *
+ * A task's host thread runs task_loop(): switch to the guest, handle what comes back, deliver
+ * signals, again. Everything a task sleeps for is interruptible by task_kick().
+ *
+ * Locks, outer to inner (docs/LOCKING.md has the whole order):
+ *   kernel.tasklist   who exists and who is whose parent, pids, groups, sessions (a rwlock: walkers
+ *                     take it shared; fork, exit, setsid, setpgid, reparenting exclusively)
+ *   thread_group.lock signals, actions, stop and exit state, timers, rlimits of one thread group
+ *   task fields without a lock note belong to the task's own thread; others read them only where
+ *   the comment says how.
+ */
+#ifndef HUSK_KERNEL_TASK_H
+#define HUSK_KERNEL_TASK_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+#include "base/hostcall.h"
+#include "base/list.h"
+#include "base/waitq.h"
+#include "kernel/cred.h"
+#include "kernel/signal.h"
+#include "mm/mm.h"
+#include "platform/platform.h"
+#include "vfs/file.h"
+#include "vfs/fs.h"
+#include "vfs/tty.h"
+
+#define TASK_COMM_LEN 16
+#define RLIM_COUNT 16
+
+struct task;
+
+/* A session; its id is the leader's pid. Counted by the thread groups in it. */
+struct session {
+	atomic_uint refs;
+	pid_t sid;
+	struct list pgrps;
+	struct tty *tty; /* controlling terminal with a reference, or NULL; guarded by tasklist */
+};
+
+/* A process group; counted by the thread groups in it. */
+struct pgrp {
+	struct list link; /* in session->pgrps */
+	struct session *session;
+	struct list groups; /* thread_group.pgrp_link */
+	pid_t pgid;
+	unsigned count;
+};
+
+struct thread_group {
+	atomic_uint refs;
+	pthread_mutex_t lock;
+	pid_t tgid;
+	struct task *leader;
+	struct list tasks;	   /* task.group_link; guarded by tasklist */
+	unsigned ntasks;	   /* live ones */
+	struct thread_group *parent; /* NULL: came from outside (init, exec); guarded by tasklist */
+	struct task *parent_task;    /* which thread of the parent made it (__WNOTHREAD) */
+	struct list children;	     /* thread groups; guarded by tasklist */
+	struct list sibling;
+	struct pgrp *pgrp; /* guarded by tasklist */
+	struct list pgrp_link;
+	struct waitq child_wait; /* wait4() of this group's tasks sleeps here */
+	bool child_subreaper, did_exec;
+
+	/* Signals: guarded by lock. */
+	struct sigpending shared_pending;
+	struct sighand *sighand; /* CLONE_SIGHAND shares it */
+	int exit_signal;	 /* to the parent on death, usually SIGCHLD */
+
+	/* Death and job control: guarded by lock. */
+	bool exiting;	 /* exit_group or a fatal signal: every task must go */
+	int exit_code;	 /* wait status */
+	bool core_dumped;
+	bool zombie, reaped, autoreap;
+	int stop_signal; /* != 0: all tasks are to stop, or have */
+	unsigned stopped_tasks;
+	bool stop_reported, continued; /* not yet told by wait4 */
+	struct task *exec_task;	       /* de_thread: the one that survives */
+
+	_Atomic uint64_t rlim_nofile; /* = rlimits[RLIMIT_NOFILE].rlim_cur, for fdtable_use */
+	struct rlimit rlimits[RLIM_COUNT];
+
+	/* Times of dead threads and reaped children, ns. */
+	uint64_t utime_ns, stime_ns, cutime_ns, cstime_ns;
+	uint64_t minflt, majflt, nvcsw, nivcsw, cminflt, cmajflt;
+	uint64_t start_ns; /* CLOCK_BOOTTIME at fork */
+	int oom_score_adj;
+	struct posix_timers *timers; /* kernel/timer.c: POSIX timers and itimers of the group */
+
+	/* A process that came in by exec (sandbox/control.c): told when it is gone. */
+	void (*on_exit)(void *arg, int wait_status);
+	void *on_exit_arg;
+};
+
+struct task {
+	atomic_uint refs;
+	pid_t tid;
+	struct thread_group *group;
+	struct list group_link; /* guarded by tasklist */
+	pthread_t thread;
+	struct host_thread *host; /* valid while the task lives; guarded by tasklist for others */
+	pid_t host_tid;
+
+	struct context *context;
+	struct user_regs_struct regs; /* user state while outside the guest */
+	struct mm *mm;		      /* own thread; others through task_get_mm() */
+	struct fdtable *files;
+	struct fs *fs;
+	struct cred *cred; /* replaced as a whole, read by others under group->lock */
+	char comm[TASK_COMM_LEN];
+
+	/* Signals: guarded by group->lock, but for `blocked`, which only the owner writes (with it). */
+	struct sigpending pending;
+	ksigset_t blocked;
+	ksigset_t saved_blocked; /* sigsuspend, ppoll, … : restored unless a handler runs */
+	bool restore_blocked;
+	stack_t altstack;
+	_Atomic bool sigpending; /* something may be deliverable: look */
+	_Atomic bool dying;
+	bool stopped;
+	long restart_nr; /* restart_syscall(2): what to do again */
+	uint64_t restart_deadline_ns;
+	uint64_t restart_args[6];
+
+	uint64_t clear_child_tid; /* CLONE_CHILD_CLEARTID, set_tid_address */
+	uint64_t robust_list, robust_list_len;
+	struct task *vfork_parent; /* parked until we exec or exit */
+	struct parker vfork_done;
+	int exit_code;
+	char state; /* for /proc: R S D T Z X */
+	bool exited;
+
+	int nice, policy, rt_priority;
+	unsigned long personality;
+	unsigned long timer_slack_ns;
+	int pdeath_signal;
+	bool dumpable, keep_caps, thp_disable;
+	uint64_t start_ns, utime_ns, stime_ns;
+	uint64_t minflt, majflt, nvcsw, nivcsw;
+	uint64_t rchar, wchar, syscr, syscw;
+	long syscall_nr; /* being executed, -1: none; for `husk trace` and /proc/PID/syscall */
+};
+
+/* The task of the calling host thread; NULL on threads that are none. */
+extern __thread struct task *current;
+
+struct kernel {
+	struct platform *platform;
+	pthread_rwlock_t tasklist;
+	struct thread_group *init;
+	bool debug; /* log unimplemented system calls */
+	atomic_uint forks;
+};
+extern struct kernel kernel;
+
+/* ---- identity ----------------------------------------------------------------------------------- */
+
+/* Each returns a counted object or NULL; put with task_put()/group_put(). */
+struct task *task_find(pid_t tid);
+struct thread_group *group_find(pid_t tgid);
+/* The caller holds kernel.tasklist; not counted. */
+struct task *task_find_locked(pid_t tid);
+struct thread_group *group_find_locked(pid_t tgid);
+struct pgrp *pgrp_find_locked(pid_t pgid);
+/* The smallest used tgid ≥ from, -1 none; the caller holds kernel.tasklist. */
+pid_t group_next_locked(pid_t from);
+struct task *task_get(struct task *t);
+void task_put(struct task *t);
+void group_put(struct thread_group *g);
+/* A counted mm of any task, or NULL (kernel threads, the dead). */
+struct mm *task_get_mm(struct task *t);
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+struct clone_args_k {
+	uint64_t flags; /* CLONE_* without the signal byte */
+	int exit_signal;
+	uint64_t stack, stack_size; /* stack: the new stack pointer, 0: the parent's */
+	uint64_t tls, parent_tid, child_tid;
+	pid_t set_tid;
+	uint64_t pidfd;
+};
+/* clone(2) by current: the child's tid as the caller sees it, or a negative errno. */
+long task_clone(const struct clone_args_k *args);
+
+/*
+ * A process from outside: the container's init, an exec. It starts with the given program, and is a
+ * child of nobody (pid 0). Runs on the calling thread's descendants: see kernel/spawn.c.
+ */
+struct spawn_args {
+	const char *const *argv; /* argv[0] is looked up in env's PATH unless it has a slash */
+	const char *const *env;
+	const char *cwd;
+	struct cred *cred;	/* consumed */
+	struct fdtable *files;	/* consumed */
+	struct tty *tty;	/* controlling terminal of the new session, or NULL; not consumed */
+	struct rlimit rlimits[RLIM_COUNT];
+	mode_t umask;
+	int oom_score_adj, nice;
+	bool is_init;
+	void (*on_exit)(void *arg, int wait_status); /* called once, on some thread */
+	void *arg;
+};
+struct error;
+/*
+ * Looks the program up, loads it and makes the task, which waits for spawn_start(). Errors are
+ * worded as runc words them ("exec: \"foo\": executable file not found in $PATH").
+ */
+int spawn_prepare(const struct spawn_args *args, struct task **out, struct error *err);
+void spawn_start(struct task *t);
+/* Gives a prepared process up again. */
+void spawn_abandon(struct task *t);
+
+/* The loop of a task's host thread; returns when the task has died. */
+void task_loop(void);
+/* Ends the calling task (exit(2)); does not return to the guest. wait status in code. */
+void task_exit(int code);
+/* Marks the whole thread group as dying with this wait status (exit_group, fatal signals). */
+void group_exit(struct thread_group *g, int wait_status);
+
+/* Makes the task look at its signals: leaves the guest or its interruptible host call. */
+void task_kick(struct task *t);
+
+/* One system call of current, number in regs.orig_rax; result into regs.rax. */
+void syscall_dispatch(void);
+
+/* execve(2) on current. argv and env are guest addresses; -errno, or 0 and new registers. */
+long task_execve(struct file *at, const char *path, uint64_t argv, uint64_t env, unsigned flags);
+
+/* Boots the kernel's tables on a platform. Called once, by sandbox/. */
+int kernel_boot(struct platform *platform, bool debug);
+
+#endif

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+noinst_LIBRARIES += libvfs.a
+libvfs_a_SOURCES = \
+	src/vfs/file.h src/vfs/fs.h src/vfs/jobcontrol.h src/vfs/procfs.h src/vfs/pseudo.h src/vfs/tty.h 
