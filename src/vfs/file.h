@@ -78,6 +78,8 @@ struct file {
 void file_init(struct file *f, const struct file_ops *ops, unsigned flags, mode_t type);
 struct file *file_get(struct file *f);
 void file_put(struct file *f);
+/* A reference, unless the last one is gone already (then f is on its way out and false). */
+bool file_tryget(struct file *f);
 
 /*
  * Wraps a host descriptor (consumed, also on error) into a description: finds its type and
@@ -89,6 +91,26 @@ int file_from_host(int fd, unsigned flags, struct file **out);
 void file_set_socket_factory(int (*make)(int fd, unsigned flags, struct file **out));
 /* vfs/tty: a host terminal that is the container's (its console or an exec's). */
 bool file_is_tty(struct file *f);
+
+/*
+ * Is what the guest sees of f the host descriptor itself, so that a host call on f->fd is the
+ * answer? Not so for emulated files, whose descriptor (if any) is only a token.
+ */
+static inline bool file_is_host(const struct file *f)
+{
+	return f->fd >= 0 && !f->ops->stat;
+}
+
+/* fstat(2). */
+int file_stat(struct file *f, struct stat *st);
+/* Poll events that are ready now; emulated and host-backed alike. */
+unsigned file_poll(struct file *f);
+
+/*
+ * What open("/proc/self/fd/N", flags) does for f: a new description of the same object. With
+ * O_PATH one that is good for walking on from it. Sockets: -ENXIO.
+ */
+int file_reopen(struct file *f, unsigned flags, struct file **out);
 
 /* The path that /proc/PID/fd/N shows, NUL-terminated: "/a/b", "pipe:[12]", "anon_inode:[…]". */
 int file_path(struct file *f, char *buf, size_t n);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "vfs/file.h"
 
@@ -48,6 +49,9 @@ mode_t fs_umask(mode_t mask);
 /* For /proc/PID/cwd and root of any process: the path as seen from the container's root. */
 int fs_describe(struct fs *fs, bool root, char *buf, size_t n);
 
+/* Opens the current directory or root of any process (/proc/PID/cwd, root), O_PATH or as asked. */
+int fs_open(struct fs *fs, bool root, unsigned flags, struct file **out);
+
 /* ---- emulated file systems --------------------------------------------------------------------- */
 
 /*
@@ -55,6 +59,9 @@ int fs_describe(struct fs *fs, bool root, char *buf, size_t n);
  * after the sandbox has put (or not put: placeholder false) a dead FUSE mount there.
  */
 int fs_mount_pseudo(const char *at, struct pnode *root, bool placeholder);
+
+/* The absolute path of an emulated node, NUL-terminated: its mount point's and its own. 0, -errno. */
+int fs_pnode_path(struct pnode *n, char *buf, size_t size);
 
 /* ---- operations on names ------------------------------------------------------------------------
  * at: the description of the directory that relative paths start from; NULL means the cwd
@@ -71,6 +78,38 @@ int path_statx(struct file *at, const char *path, unsigned flags, unsigned mask,
 	       struct statx *stx);
 int path_access(struct file *at, const char *path, int mode, unsigned flags);
 ssize_t path_readlink(struct file *at, const char *path, char *buf, size_t n);
+
+/* mkdir(2), unlink(2) (flags: AT_REMOVEDIR), symlink(2), link(2), rename(2), mknod(2). */
+int path_mkdir(struct file *at, const char *path, mode_t mode);
+int path_unlink(struct file *at, const char *path, unsigned flags);
+int path_symlink(const char *target, struct file *at, const char *path);
+int path_mknod(struct file *at, const char *path, mode_t mode, dev_t dev);
+/* flags: AT_EMPTY_PATH, AT_SYMLINK_FOLLOW; renameat2(2)'s RENAME_*. */
+int path_link(struct file *oldat, const char *old, struct file *newat, const char *new,
+	      unsigned flags);
+int path_rename(struct file *oldat, const char *old, struct file *newat, const char *new,
+		unsigned flags);
+
+/* flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. */
+int path_chmod(struct file *at, const char *path, mode_t mode, unsigned flags);
+int path_chown(struct file *at, const char *path, uid_t uid, gid_t gid, unsigned flags);
+/* times: utimensat(2), two of them or NULL. */
+int path_utimens(struct file *at, const char *path, const struct timespec *times, unsigned flags);
+int path_truncate(const char *path, off_t length);
+struct statfs;
+int path_statfs(const char *path, struct statfs *out);
+int file_statfs(struct file *f, struct statfs *out);
+
+/*
+ * Extended attributes of a path (follow or not) or of a description (f, path NULL). Host buffers.
+ * get and list: size 0 asks for the length. Length or negative errno.
+ */
+ssize_t path_getxattr(struct file *f, const char *path, bool follow, const char *name, void *value,
+		      size_t size);
+ssize_t path_listxattr(struct file *f, const char *path, bool follow, char *list, size_t size);
+int path_setxattr(struct file *f, const char *path, bool follow, const char *name,
+		  const void *value, size_t size, int flags);
+int path_removexattr(struct file *f, const char *path, bool follow, const char *name);
 
 /*
  * Opens a program for execve(2): a regular file, executable for the caller, not on a noexec mount.

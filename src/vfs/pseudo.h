@@ -70,7 +70,14 @@ void pnode_put(struct pnode *n);
 void pnode_init(struct pnode *n, const struct pnode_ops *ops, struct pnode *parent, mode_t mode);
 /* st_dev of emulated file systems: an anonymous device number of husk's own per tree. */
 void pnode_stat(struct pnode *n, struct stat *st);
+/*
+ * An open description of n: what ops->open makes, a text, or a directory. With O_PATH any node at
+ * all (links too), good for nothing but paths and fstat. Permissions are the caller's business.
+ */
 int pnode_open(struct pnode *n, unsigned flags, struct file **out);
+/* The node that a description made by pnode_open() shows (directories, texts, O_PATH), borrowed; or
+ * NULL: it is none. For *at() calls relative to it, fchdir, fchmod and /proc/PID/fd. */
+struct pnode *pnode_of_file(struct file *f);
 /* The path of n below its file system's root, "/" for the root itself. */
 int pnode_path(struct pnode *n, char *buf, size_t size);
 
