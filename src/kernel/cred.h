@@ -36,6 +36,13 @@ bool in_group(gid_t gid);
 
 /* Makes c (consumed) the credentials of current and mirrors them. 0 or the host's refusal. */
 int cred_commit(struct cred *c);
+/*
+ * What execve(2) makes of the credentials old for a program with this mode and owner (set-id bits
+ * count unless nosuid or no_new_privs) and, if it is a script, without set-id bits. A new cred; NULL:
+ * no memory. *secure: AT_SECURE.
+ */
+struct cred *cred_for_exec(const struct cred *old, mode_t mode, uid_t uid, gid_t gid, bool nosuid,
+			   bool *secure);
 /* Mirrors the credentials c on this host thread (a new process' first thread). */
 int cred_mirror(const struct cred *c);
 /* Prepares the process: NO_SETUID_FIXUP, KEEP_CAPS; remembers the host capabilities it may raise. */

@@ -5,6 +5,7 @@
 #ifndef HUSK_KERNEL_SIGNAL_H
 #define HUSK_KERNEL_SIGNAL_H
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -37,6 +38,7 @@ struct ksigaction {
 
 struct sighand {
 	atomic_uint refs;
+	pthread_mutex_t lock; /* guards action[]; inside thread_group.lock */
 	struct ksigaction action[NSIG_GUEST + 1];
 };
 
@@ -67,6 +69,9 @@ void signal_deliver(long nr);
 
 /* Is there a signal current must handle (unblocked, not ignored), or must it die or stop? */
 bool signal_pending(void);
+/* Is sig ignored by t's group (explicitly, or by default with SIG_DFL)? Takes sighand.lock. */
+bool signal_is_ignored(struct task *t, int sig);
+
 /* host_thread.interrupted for tasks. */
 bool signal_interrupted(void *task);
 
@@ -78,6 +83,12 @@ void signal_set_mask(ksigset_t mask);
  */
 void signal_temporary_mask(ksigset_t mask);
 void signal_restore_mask(bool interrupted);
+
+/*
+ * Takes the first signal out of current's queues that is in `wanted`, and fills *info. Its number,
+ * or 0. For rt_sigtimedwait and signalfd.
+ */
+int signal_dequeue(ksigset_t wanted, siginfo_t *info);
 
 struct sighand *sighand_new(void);
 struct sighand *sighand_copy(struct sighand *s);

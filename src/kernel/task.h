@@ -8,7 +8,9 @@
  * Locks, outer to inner (docs/LOCKING.md has the whole order):
  *   kernel.tasklist   who exists and who is whose parent, pids, groups, sessions (a rwlock: walkers
  *                     take it shared; fork, exit, setsid, setpgid, reparenting exclusively)
- *   thread_group.lock signals, actions, stop and exit state, timers, rlimits of one thread group
+ *   thread_group.lock signals, stop and exit state, timers, rlimits of one thread group
+ *   sighand.lock      signal actions (CLONE_SIGHAND without CLONE_THREAD shares them between groups)
+ *   task.lock         a leaf: the pointers of one task that others may want (mm, files, fs, host …)
  *   task fields without a lock note belong to the task's own thread; others read them only where
  *   the comment says how.
  */
@@ -62,15 +64,19 @@ struct thread_group {
 	pthread_mutex_t lock;
 	pid_t tgid;
 	struct task *leader;
-	struct list tasks;	   /* task.group_link; guarded by tasklist */
-	unsigned ntasks;	   /* live ones */
+	/* task.group_link; changed with tasklist and lock held, so either is enough to walk it. */
+	struct list tasks;
+	unsigned ntasks; /* live ones; as tasks */
 	struct thread_group *parent; /* NULL: came from outside (init, exec); guarded by tasklist */
 	struct task *parent_task;    /* which thread of the parent made it (__WNOTHREAD) */
 	struct list children;	     /* thread groups; guarded by tasklist */
 	struct list sibling;
 	struct pgrp *pgrp; /* guarded by tasklist */
 	struct list pgrp_link;
-	struct waitq child_wait; /* wait4() of this group's tasks sleeps here */
+	struct waitq child_wait;  /* wait4() of this group's tasks sleeps here */
+	struct waitq signal_wait; /* signalfd readers: a signal was queued */
+	struct waitq task_wait;	  /* a task of the group ended (de_thread) */
+	struct waitq pidfd_wait;  /* the group has become a zombie */
 	bool child_subreaper, did_exec;
 
 	/* Signals: guarded by lock. */
@@ -85,7 +91,10 @@ struct thread_group {
 	bool zombie, reaped, autoreap;
 	int stop_signal; /* != 0: all tasks are to stop, or have */
 	unsigned stopped_tasks;
-	bool stop_reported, continued; /* not yet told by wait4 */
+	int stop_code;	     /* the signal that stopped it, while all are stopped and none has waited */
+	bool continued;	     /* SIGCONT ended a stop, not yet told by wait4 */
+	bool tell_continued; /* the first task to run again tells the parent (CLD_CONTINUED) */
+	pthread_cond_t stop_cond;      /* stopped tasks sleep here; with lock */
 	struct task *exec_task;	       /* de_thread: the one that survives */
 
 	_Atomic uint64_t rlim_nofile; /* = rlimits[RLIMIT_NOFILE].rlim_cur, for fdtable_use */
@@ -109,14 +118,19 @@ struct task {
 	struct thread_group *group;
 	struct list group_link; /* guarded by tasklist */
 	pthread_t thread;
-	struct host_thread *host; /* valid while the task lives; guarded by tasklist for others */
+	/*
+	 * The leaf lock of the pointers below: the owner changes them with it, others read them with
+	 * it (task_get_mm() and friends). NULL once the task has let go of them.
+	 */
+	pthread_mutex_t lock;
+	struct host_thread *host;
 	pid_t host_tid;
 
 	struct context *context;
-	struct user_regs_struct regs; /* user state while outside the guest */
-	struct mm *mm;		      /* own thread; others through task_get_mm() */
+	struct mm *mm;
 	struct fdtable *files;
 	struct fs *fs;
+	struct user_regs_struct regs; /* user state while outside the guest */
 	struct cred *cred; /* replaced as a whole, read by others under group->lock */
 	char comm[TASK_COMM_LEN];
 
@@ -126,17 +140,22 @@ struct task {
 	ksigset_t saved_blocked; /* sigsuspend, ppoll, … : restored unless a handler runs */
 	bool restore_blocked;
 	stack_t altstack;
+	ksigset_t waited;	 /* rt_sigtimedwait() waits for these: do not drop them as ignored */
 	_Atomic bool sigpending; /* something may be deliverable: look */
 	_Atomic bool dying;
+	_Atomic bool unkillable_sleep; /* only death may interrupt (vfork, de_thread) */
 	bool stopped;
+	bool parked_for_exit; /* do_exit is under way: never a target again */
 	long restart_nr; /* restart_syscall(2): what to do again */
 	uint64_t restart_deadline_ns;
 	uint64_t restart_args[6];
+	unsigned trapno, error_code; /* of the last exception, for sigcontext */
+	uint64_t cr2;
 
 	uint64_t clear_child_tid; /* CLONE_CHILD_CLEARTID, set_tid_address */
 	uint64_t robust_list, robust_list_len;
-	struct task *vfork_parent; /* parked until we exec or exit */
-	struct parker vfork_done;
+	struct task *vfork_parent; /* counted; parked until we exec or exit */
+	struct parker vfork_done;  /* the parent's place to sleep */
 	int exit_code;
 	char state; /* for /proc: R S D T Z X */
 	bool exited;
@@ -161,6 +180,10 @@ struct kernel {
 	struct thread_group *init;
 	bool debug; /* log unimplemented system calls */
 	atomic_uint forks;
+	atomic_uint live_tasks; /* with a host thread that still works for them */
+	struct waitq last_task; /* init's last thread waits for the others to go */
+	_Atomic bool shutdown;	/* init is going: no new tasks */
+	pid_t last_pid;		/* guarded by tasklist */
 };
 extern struct kernel kernel;
 
@@ -180,6 +203,18 @@ void task_put(struct task *t);
 void group_put(struct thread_group *g);
 /* A counted mm of any task, or NULL (kernel threads, the dead). */
 struct mm *task_get_mm(struct task *t);
+/* A counted descriptor table, a counted struct fs, counted credentials (never NULL) of any task. */
+struct fdtable *task_get_files(struct task *t);
+struct fs *task_get_fs(struct task *t);
+struct cred *task_get_cred(struct task *t);
+/*
+ * CPU time of a task, ns, running or dead; of a group with its dead threads (its reaped children
+ * are apart, in cutime_ns and cstime_ns). The caller holds a reference.
+ */
+void task_times(struct task *t, uint64_t *utime_ns, uint64_t *stime_ns);
+void group_times(struct thread_group *g, uint64_t *utime_ns, uint64_t *stime_ns);
+/* The parent's tgid as getppid(2) answers it; 0: came from outside. Caller holds tasklist. */
+pid_t group_ppid_locked(struct thread_group *g);
 
 /* ---- life --------------------------------------------------------------------------------------- */
 
@@ -238,7 +273,13 @@ void syscall_dispatch(void);
 /* execve(2) on current. argv and env are guest addresses; -errno, or 0 and new registers. */
 long task_execve(struct file *at, const char *path, uint64_t argv, uint64_t env, unsigned flags);
 
-/* Boots the kernel's tables on a platform. Called once, by sandbox/. */
+/* Boots the kernel's tables on a platform. Called once, by sandbox/, before kthreadd_start(). */
 int kernel_boot(struct platform *platform, bool debug);
+
+/*
+ * Makes the host thread that all tasks' threads descend from: it runs setup(arg) (mount namespace,
+ * placeholders) and then serves spawn_prepare(). Returns what setup returned, or -errno.
+ */
+int kthreadd_start(int (*setup)(void *arg), void *arg);
 
 #endif
