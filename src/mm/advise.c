@@ -20,8 +20,8 @@
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
+#ifndef MADV_SOFT_OFFLINE
+#define MADV_SOFT_OFFLINE 101
 #endif
 
 /* ---- throwing pages away ------------------------------------------------------------------------ */
@@ -173,7 +173,7 @@ static int advise_vma(struct mm *mm, struct vma *v, uint64_t start, uint64_t end
 
 static bool known_advice(int advice)
 {
-	/* NORMAL … DONTNEED; FREE … DOFORK; MERGEABLE … COLLAPSE. No poisoning of host memory. */
+	/* NORMAL … DONTNEED; FREE … DOFORK; MERGEABLE … DONTNEED_LOCKED. No poisoning of host memory. */
 	return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) ||
 	       (advice >= MADV_FREE && advice <= MADV_DOFORK) ||
 	       (advice >= MADV_MERGEABLE && advice <= MADV_DONTNEED_LOCKED);

@@ -23,9 +23,7 @@
 
 #include "base/error.h"
 
-#define PAGE_SHIFT 12
-#define PAGE_SIZE 4096UL
-#define PAGE_MASK (~(PAGE_SIZE - 1))
+/* PAGE_SHIFT, PAGE_SIZE and PAGE_MASK are sys/user.h's: 12, 4096, ~4095. */
 #define CHUNK_SHIFT 21
 #define CHUNK_SIZE (1UL << CHUNK_SHIFT) /* what one page-table page maps */
 #define CHUNK_PAGES 512
