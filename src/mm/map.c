@@ -4,9 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/mman.h>
-#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 #include "mm/internal.h"
@@ -136,9 +135,9 @@ static bool is_mappable(const struct file *f)
 
 static bool on_noexec_mount(const struct file *f)
 {
-	struct statfs st;
+	struct statvfs st;
 
-	return fstatfs(f->fd, &st) == 0 && (st.f_flags & ST_NOEXEC);
+	return fstatvfs(f->fd, &st) == 0 && (st.f_flag & ST_NOEXEC);
 }
 
 /* The rights and kind of a file mapping, as do_mmap() decides them. VMA_* or a negative errno. */

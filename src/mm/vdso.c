@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 
 #include "base/cleanup.h"
+#include "base/hostproc.h"
 #include "mm/internal.h"
 
 /* Made once for the sandbox, shared by all address spaces; NULL objects: no vDSO here. */
@@ -43,7 +44,8 @@ static bool clocksource_is_tsc(void)
 /* Where this process has its vDSO and the data pages below it. */
 static bool find_host(uint64_t *vvar, uint64_t *start, uint64_t *end)
 {
-	cleanup_fclose FILE *f = fopen("/proc/self/maps", "re");
+	int fd = hostproc_open("maps");
+	cleanup_fclose FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
 	char line[512], name[64];
 	uint64_t lo, hi;
 
