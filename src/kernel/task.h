@@ -200,6 +200,7 @@ struct pgrp *pgrp_find_locked(pid_t pgid);
 pid_t group_next_locked(pid_t from);
 struct task *task_get(struct task *t);
 void task_put(struct task *t);
+struct thread_group *group_get(struct thread_group *g);
 void group_put(struct thread_group *g);
 /* A counted mm of any task, or NULL (kernel threads, the dead). */
 struct mm *task_get_mm(struct task *t);
