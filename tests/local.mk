@@ -1,4 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Each room's unit tests are listed in tests/ROOM/local.mk.
+# Unit tests, a directory a room; the suites that need a whole husk (abi, cli, apps) are run by
+# contrib/check.
+
+include $(srcdir)/tests/base/local.mk
+include $(srcdir)/tests/ocispec/local.mk
+include $(srcdir)/tests/platform/local.mk
+include $(srcdir)/tests/net/local.mk
+include $(srcdir)/tests/vfs/local.mk
+include $(srcdir)/tests/proc/local.mk
 include $(srcdir)/tests/mm/local.mk
+include $(srcdir)/tests/kernel/local.mk
+include $(srcdir)/tests/sandbox/local.mk
+include $(srcdir)/tests/runtime/local.mk
