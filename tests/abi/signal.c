@@ -276,7 +276,7 @@ CASE(faults, "SIGSEGV, SIGFPE, SIGILL, SIGTRAP with the right si_code and si_add
 	FAULT(*odd = 1);
 	CHECK_EQ(got, SIGSEGV);
 	CHECK_EQ(got_code, SI_KERNEL);
-	FAULT(x = 1 / zero);
+	FAULT(x = 100 / zero);
 	CHECK_EQ(got, SIGFPE);
 	CHECK_EQ(got_code, FPE_INTDIV);
 	FAULT(__asm__ volatile("ud2"));
