@@ -146,7 +146,12 @@ struct task {
 	_Atomic bool unkillable_sleep; /* only death may interrupt (vfork, de_thread) */
 	bool stopped;
 	bool parked_for_exit; /* do_exit is under way: never a target again */
-	long restart_nr; /* restart_syscall(2): what to do again */
+	/*
+	 * restart_syscall(2): a call that returns -ERESTART_RESTARTBLOCK leaves here what to do again:
+	 * its number, its arguments, and its deadline (CLOCK_MONOTONIC). It is then called with these
+	 * arguments, and knows by syscall_nr == SYS_restart_syscall that the deadline is to be kept.
+	 */
+	long restart_nr;
 	uint64_t restart_deadline_ns;
 	uint64_t restart_args[6];
 	unsigned trapno, error_code; /* of the last exception, for sigcontext */

@@ -395,7 +395,7 @@ static int lock_locked(struct mm *mm, uint64_t addr, uint64_t end, bool lock)
 	return r;
 }
 
-int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, bool lock)
+int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, bool lock, bool unlimited)
 {
 	uint64_t start = page_down(addr), end = page_up(addr + len);
 	struct vma *dead = NULL;
@@ -406,7 +406,7 @@ int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, bool lock)
 	if (end > TASK_SIZE)
 		return -ENOMEM;
 	mm_lock(mm);
-	if (lock && mm->locked_vm + ((end - start) >> PAGE_SHIFT) >
+	if (lock && !unlimited && mm->locked_vm + ((end - start) >> PAGE_SHIFT) >
 			mm->rlimit_memlock >> PAGE_SHIFT)
 		r = -ENOMEM;
 	if (r == 0)
@@ -417,13 +417,13 @@ int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, bool lock)
 	return r;
 }
 
-int mm_mlock_all(struct mm *mm, bool now, bool future)
+int mm_mlock_all(struct mm *mm, bool now, bool future, bool unlimited)
 {
 	struct vma *dead = NULL;
 	int r = 0;
 
 	mm_lock(mm);
-	if (now && mm->total_vm > mm->rlimit_memlock >> PAGE_SHIFT)
+	if (now && !unlimited && mm->total_vm > mm->rlimit_memlock >> PAGE_SHIFT)
 		r = -ENOMEM;
 	if (r == 0)
 		priv(mm)->lock_future = future;

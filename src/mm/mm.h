@@ -88,9 +88,10 @@ int64_t mm_mremap(struct mm *mm, uint64_t addr, uint64_t old_len, uint64_t new_l
 int mm_madvise(struct mm *mm, uint64_t addr, uint64_t len, int advice);
 int mm_msync(struct mm *mm, uint64_t addr, uint64_t len, int flags);
 int mm_mincore(struct mm *mm, uint64_t addr, uint64_t len, uint8_t *vec);
-int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, bool lock);
+/* unlimited: RLIMIT_MEMLOCK does not count (CAP_IPC_LOCK). */
+int mm_mlock(struct mm *mm, uint64_t addr, uint64_t len, bool lock, bool unlimited);
 /* mlockall(2), munlockall(2) (both false): what is there now, what will be. -ENOMEM: the limit. */
-int mm_mlock_all(struct mm *mm, bool now, bool future);
+int mm_mlock_all(struct mm *mm, bool now, bool future, bool unlimited);
 /* brk(2) as the system call answers: the new break, or the old one on failure. */
 uint64_t mm_brk(struct mm *mm, uint64_t brk);
 
