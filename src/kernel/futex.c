@@ -33,36 +33,24 @@ bool futex_key_equal(const struct futex_key *a, const struct futex_key *b)
 	return a->object == b->object && a->inode == b->inode && a->offset == b->offset;
 }
 
-static void bucket_lock(struct futex_bucket *b)
-{
-	pthread_mutex_lock(&b->lock);
-	if (!b->waiters.next)
-		list_init(&b->waiters);
-}
-
-static void bucket_unlock(struct futex_bucket *b)
-{
-	pthread_mutex_unlock(&b->lock);
-}
-
 /* Two buckets, which may be the same one. */
 static void lock_both(struct futex_bucket *a, struct futex_bucket *b)
 {
 	if (a > b) {
-		bucket_lock(b);
-		bucket_lock(a);
+		futex_bucket_lock(b);
+		futex_bucket_lock(a);
 	} else {
-		bucket_lock(a);
+		futex_bucket_lock(a);
 		if (a != b)
-			bucket_lock(b);
+			futex_bucket_lock(b);
 	}
 }
 
 static void unlock_both(struct futex_bucket *a, struct futex_bucket *b)
 {
-	bucket_unlock(a);
+	futex_bucket_unlock(a);
 	if (a != b)
-		bucket_unlock(b);
+		futex_bucket_unlock(b);
 }
 
 void futex_wake_waiter(struct futex_waiter *w)
@@ -84,10 +72,10 @@ static struct futex_bucket *lock_bucket_of(struct futex_waiter *w)
 	for (;;) {
 		struct futex_bucket *b = atomic_load(&w->bucket);
 
-		bucket_lock(b);
+		futex_bucket_lock(b);
 		if (atomic_load(&w->bucket) == b)
 			return b;
-		bucket_unlock(b);
+		futex_bucket_unlock(b);
 	}
 }
 
@@ -101,7 +89,7 @@ int futex_sleep(struct futex_waiter *w, const struct timespec *deadline)
 	woken = w->woken;
 	if (!woken)
 		list_del(&w->link);
-	bucket_unlock(b);
+	futex_bucket_unlock(b);
 	return woken ? 0 : r;
 }
 
@@ -122,13 +110,13 @@ long futex_wait(uint64_t addr, bool shared, uint32_t val, uint32_t bitset,
 		return r;
 	list_init(&w.link);
 	b = futex_bucket_of(&w.key);
-	bucket_lock(b);
+	futex_bucket_lock(b);
 	r = mm_load_u32(current->mm, addr, &now);
 	if (r == 0 && now != val)
 		r = -EAGAIN;
 	if (r == 0)
 		futex_enqueue(b, &w);
-	bucket_unlock(b);
+	futex_bucket_unlock(b);
 	return r ? r : futex_sleep(&w, deadline);
 }
 
@@ -156,9 +144,9 @@ static int wake_key(const struct futex_key *key, int n, uint32_t bitset)
 	struct futex_bucket *b = futex_bucket_of(key);
 	int r;
 
-	bucket_lock(b);
+	futex_bucket_lock(b);
 	r = wake_in(b, key, n, bitset);
-	bucket_unlock(b);
+	futex_bucket_unlock(b);
 	return r;
 }
 

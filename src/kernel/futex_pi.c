@@ -18,13 +18,6 @@
 /* Waiters of PI futexes that exist: an exiting thread looks for its own only if there are any. */
 static atomic_uint pi_waiters;
 
-static void bucket_lock(struct futex_bucket *b)
-{
-	pthread_mutex_lock(&b->lock);
-	if (!b->waiters.next)
-		list_init(&b->waiters);
-}
-
 static bool task_exists(pid_t tid)
 {
 	struct task *t = task_find(tid);
@@ -73,13 +66,13 @@ long futex_lock_pi(uint64_t addr, bool shared, bool try_only, const struct times
 	list_init(&w.link);
 	w.pi_tid = current->tid;
 	b = futex_bucket_of(&w.key);
-	bucket_lock(b);
+	futex_bucket_lock(b);
 	r = try_lock(addr, try_only, &w.pi_owner);
 	if (r == 1) {
 		atomic_fetch_add(&pi_waiters, 1);
 		futex_enqueue(b, &w);
 	}
-	pthread_mutex_unlock(&b->lock);
+	futex_bucket_unlock(b);
 	if (r != 1)
 		return r;
 	r = futex_sleep(&w, deadline);
@@ -134,9 +127,9 @@ long futex_unlock_pi(uint64_t addr, bool shared)
 	if (r)
 		return r;
 	b = futex_bucket_of(&key);
-	bucket_lock(b);
+	futex_bucket_lock(b);
 	r = hand_over(current->mm, addr, b, first_waiter(b, &key, NULL), current->tid, 0);
-	pthread_mutex_unlock(&b->lock);
+	futex_bucket_unlock(b);
 	return r;
 }
 
@@ -220,9 +213,9 @@ void futex_exit_robust(struct task *t)
 	walk_robust_list(t);
 	t->robust_list = 0;
 	for (unsigned i = 0; atomic_load(&pi_waiters) && (b = futex_bucket_nr(i)); i++) {
-		bucket_lock(b);
+		futex_bucket_lock(b);
 		while (hand_over_one(t, b))
 			;
-		pthread_mutex_unlock(&b->lock);
+		futex_bucket_unlock(b);
 	}
 }

@@ -29,6 +29,18 @@ struct futex_waiter {
 	uint64_t pi_addr;
 };
 
+static inline void futex_bucket_lock(struct futex_bucket *b)
+{
+	pthread_mutex_lock(&b->lock);
+	if (!b->waiters.next)
+		list_init(&b->waiters); /* the first time */
+}
+
+static inline void futex_bucket_unlock(struct futex_bucket *b)
+{
+	pthread_mutex_unlock(&b->lock);
+}
+
 struct futex_bucket *futex_bucket_of(const struct futex_key *key);
 /* All buckets, by number from 0 on; NULL behind the last. */
 struct futex_bucket *futex_bucket_nr(unsigned i);

@@ -65,7 +65,7 @@ static long wait_result(long r, const uint64_t a[6], const struct timespec *dead
 	if (!deadline)
 		return -ERESTARTSYS;
 	current->restart_nr = SYS_futex;
-	memcpy(current->restart_args, a, sizeof(current->restart_args));
+	memmove(current->restart_args, a, sizeof(current->restart_args));
 	current->restart_deadline_ns =
 	    (uint64_t)deadline->tv_sec * 1000000000UL + (uint64_t)deadline->tv_nsec;
 	return -ERESTART_RESTARTBLOCK;
