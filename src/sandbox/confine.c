@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the sandbox process gives up before the guest's first instruction (DESIGN: what an attacker
- * meets): capabilities nobody in the container may have, new privileges, and every host system
- * call that husk does not make.
+ * The capabilities that the sandbox gives up before the guest's first instruction: what nobody in the
+ * container may have, husk has no business with either. syscall_filter.c is the other half.
  */
 #include <errno.h>
 #include <linux/capability.h>
-#include <linux/kvm.h>
-#include <sched.h>
-#include <seccomp.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -51,10 +44,5 @@ int confine_capabilities(const struct oci_config *config, struct error *err)
 		return error_errno(err, -errno, "capset");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(err, -errno, "prctl(PR_SET_NO_NEW_PRIVS)");
-	return 0;
-}
-
-int confine_syscalls(struct error *err)
-{
 	return 0;
 }

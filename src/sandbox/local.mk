@@ -3,7 +3,7 @@ noinst_LIBRARIES += libsandbox.a
 libsandbox_a_SOURCES = \
 	src/sandbox/boot.c src/sandbox/sandbox.h src/sandbox/private.h \
 	src/sandbox/client.c src/sandbox/client.h \
-	src/sandbox/confine.c \
+	src/sandbox/confine.c src/sandbox/syscall_filter.c \
 	src/sandbox/control.c \
 	src/sandbox/placeholder.c \
 	src/sandbox/process.c \
