@@ -3,7 +3,7 @@
  * The harness of tests/abi: ordinary Linux programs that assert what the man pages promise.
  *
  * A program is a list of CASEs. main() runs each in a child process of its own, so that a crash, a
- * hang (30 s) or a leaked descriptor is the matter of one case, and prints one TAP line a case.
+ * hang (30 s) or a leaked descriptor is the matter of one case, in a fresh directory, and prints one TAP line a case.
  * A failed CHECK prints its file and line as a TAP comment and the case goes on; a failed REQUIRE
  * ends the case. Processes that a case forks report through their exit status: they end with
  * CHILD_EXIT(), and the parent calls CHILD_OK(pid).
@@ -207,6 +207,8 @@ static int abi_run_case(struct abi_case *c, int nr)
 	}
 	if (pid == 0) {
 		setpgid(0, 0);
+		if (mkdir(c->name, 0777) < 0 || chmod(c->name, 0777) < 0 || chdir(c->name) < 0)
+			_exit(2);
 		alarm(CASE_SECONDS);
 		c->run();
 		CHILD_EXIT();

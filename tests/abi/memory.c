@@ -543,7 +543,7 @@ CASE(grows_down, "the stack grows by itself; mincore and mlock answer; getauxval
 	char *p = anon(2 * PAGE, RW, MAP_PRIVATE);
 
 	big[0] = 1;
-	p[0] = 1;
+	p[0] = big[0];
 	CHECK_EQ(mincore(p, 2 * PAGE, vec), 0);
 	CHECK_EQ(vec[0] & 1, 1);
 	CHECK_EQ(mlock(p, PAGE), 0);
