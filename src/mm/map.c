@@ -121,18 +121,6 @@ static bool is_dev_zero(const struct file *f)
 	       st.st_rdev == makedev(1, 5);
 }
 
-/*
- * Only what the host can map is: husk's emulated files have a token for a descriptor, which is told
- * by its identity.
- */
-static bool is_mappable(const struct file *f)
-{
-	struct stat st;
-
-	return S_ISREG(f->type) && f->fd >= 0 && fstat(f->fd, &st) == 0 && st.st_dev == f->dev &&
-	       st.st_ino == f->ino;
-}
-
 static bool on_noexec_mount(const struct file *f)
 {
 	struct statvfs st;
@@ -160,7 +148,7 @@ static int file_vma_flags(const struct file *f, unsigned prot, unsigned flags)
 		v |= VMA_MAYEXEC;
 	else if (prot & PROT_EXEC)
 		return -EPERM;
-	if (!is_mappable(f))
+	if (!S_ISREG(f->type) || !file_is_host(f))
 		return -ENODEV;
 	return flags & MAP_GROWSDOWN ? -EINVAL : (int)v;
 }

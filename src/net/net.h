@@ -10,6 +10,7 @@
 #ifndef HUSK_NET_NET_H
 #define HUSK_NET_NET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -39,5 +40,7 @@ long net_recvmsg(int fd, uint64_t msg, int flags);
 long net_sendmmsg(int fd, uint64_t vec, unsigned n, int flags);
 long net_recvmmsg(int fd, uint64_t vec, unsigned n, int flags, uint64_t timeout);
 long net_shutdown(int fd, int how);
+/* Does -EPIPE from sending on fd come with SIGPIPE (streams only)? The signal is the caller's to send. */
+bool net_raises_sigpipe(int fd);
 
 #endif

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 unsigned fake_files;
+static const struct file_ops host_ops = {.name = "host"};
 
 struct file *fake_file(int fd, unsigned flags)
 {
@@ -14,6 +15,7 @@ struct file *fake_file(int fd, unsigned flags)
 
 	fstat(fd, &st);
 	atomic_init(&f->refs, 1);
+	f->ops = &host_ops;
 	f->fd = fd;
 	f->flags = flags;
 	f->type = st.st_mode & S_IFMT;
