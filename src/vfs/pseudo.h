@@ -62,22 +62,30 @@ struct pnode {
 	uid_t uid;
 	gid_t gid;
 	ino_t ino;
-	dev_t rdev;
+	dev_t rdev;	  /* of a root: the tree's st_dev */
+	const char *name; /* below parent; lives as long as the node. NULL for a root */
+	bool readonly;	  /* opening for writing: -EROFS. Inherited from the parent */
 };
 
 struct pnode *pnode_get(struct pnode *n);
 void pnode_put(struct pnode *n);
+/* One reference; owner, group and readonly are the parent's (of a root: 0); a fresh inode number. */
 void pnode_init(struct pnode *n, const struct pnode_ops *ops, struct pnode *parent, mode_t mode);
 /* st_dev of emulated file systems: an anonymous device number of husk's own per tree. */
 void pnode_stat(struct pnode *n, struct stat *st);
 /*
  * An open description of n: what ops->open makes, a text, or a directory. With O_PATH any node at
- * all (links too), good for nothing but paths and fstat. Permissions are the caller's business.
+ * all (links too), good for nothing but paths and fstat. Checks n's own permissions, not those of the way to it.
  */
 int pnode_open(struct pnode *n, unsigned flags, struct file **out);
 /* The node that a description made by pnode_open() shows (directories, texts, O_PATH), borrowed; or
  * NULL: it is none. For *at() calls relative to it, fchdir, fchmod and /proc/PID/fd. */
 struct pnode *pnode_of_file(struct file *f);
+/*
+ * May this thread, with the credentials mirrored on it, do what mask (R_OK, W_OK, X_OK) says?
+ * 0, -EACCES, -EROFS.
+ */
+int pnode_permission(struct pnode *n, int mask);
 /* The path of n below its file system's root, "/" for the root itself. */
 int pnode_path(struct pnode *n, char *buf, size_t size);
 
