@@ -4,3 +4,12 @@ libvfs_a_SOURCES = \
 	src/vfs/anon.h src/vfs/epoll.h src/vfs/file.h src/vfs/fs.h src/vfs/jobcontrol.h \
 	src/vfs/lock.h src/vfs/poll.h src/vfs/procfs.h src/vfs/pseudo.h src/vfs/signalfd.h \
 	src/vfs/tty.h
+
+# /proc, and what trees of nodes and terminals are made of
+libvfs_a_SOURCES += \
+	src/vfs/pseudo.c \
+	src/vfs/tty.c src/vfs/tty_file.h src/vfs/tty_host.c src/vfs/ldisc.c src/vfs/ldisc.h \
+	src/vfs/pty.c src/vfs/devpts.c \
+	src/vfs/proc/fd.c src/vfs/proc/mem.c src/vfs/proc/net.c src/vfs/proc/node.c \
+	src/vfs/proc/node.h src/vfs/proc/ops.c src/vfs/proc/pid.c src/vfs/proc/root.c \
+	src/vfs/proc/stat.c src/vfs/proc/sys.c

@@ -32,7 +32,9 @@ struct proc_task {
 	uint64_t sig_pending, shared_pending, sig_blocked, sig_ignored, sig_caught;
 	unsigned sigq_used;
 	int exit_signal, exit_code;
-	uint64_t utime_ns, stime_ns, cutime_ns, cstime_ns;
+	uint64_t utime_ns, stime_ns; /* of the whole thread group, dead threads included */
+	uint64_t thread_utime_ns, thread_stime_ns; /* of this thread alone */
+	uint64_t cutime_ns, cstime_ns;
 	uint64_t start_ns; /* since boot of the sandbox' clock (CLOCK_BOOTTIME) */
 	uint64_t minflt, majflt, vctxt, ivctxt;
 	int nice, policy, rt_priority, cpu;
@@ -61,7 +63,8 @@ struct proc_ops {
 	/* May the caller look into this task (ptrace_may_access(PTRACE_MODE_READ))? */
 	bool (*may_access)(pid_t tid);
 	/* Text of things that only kernel/ can print; -ESRCH. name: "maps", "smaps", "statm", "cmdline",
-	 * "environ", "auxv", "exe" (a path), "mem" is by access_mem. */
+	 * "environ", "auxv", "personality", "exe" (a path), "status-memory" (the Vm and Rss lines of
+	 * status); "mem" is by access_mem. */
 	int (*show)(pid_t tid, const char *name, struct ptext *out);
 	int (*open_exe)(pid_t tid, struct file **out);
 	ssize_t (*access_mem)(pid_t tid, uint64_t addr, void *buf, size_t n, bool write);

@@ -336,8 +336,8 @@ static off_t pseudo_seek(struct file *f, off_t offset, int whence)
 	pthread_mutex_lock(&p->lock);
 	if (whence == SEEK_SET)
 		pos = offset;
-	else if (whence == SEEK_CUR && !__builtin_add_overflow(p->pos, offset, &pos))
-		;
+	else if (whence == SEEK_CUR && __builtin_add_overflow(p->pos, offset, &pos))
+		pos = -EINVAL;
 	if (pos < 0) {
 		pos = -EINVAL;
 	} else {

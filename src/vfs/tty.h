@@ -40,6 +40,9 @@ struct tty *tty_of_file(struct file *f);
 /* Wraps a host terminal (stdin/out/err of the container; consumed) as a guest file with its tty. */
 int tty_open_host(int fd, unsigned flags, struct tty *share, struct file **out);
 
+/* Opens the terminal t once more (/proc/PID/fd/N, /dev/tty, /dev/pts/N). -EIO after hang-up. */
+int tty_reopen(struct tty *t, unsigned flags, struct file **out);
+
 /*
  * A signal that the host's terminal sent to the sandbox (SIGINT, SIGQUIT, SIGTSTP, SIGWINCH, SIGHUP;
  * si_code SI_KERNEL): goes to the foreground process group of the container's terminal.
