@@ -6,7 +6,6 @@
 
 #define MASK (LDISC_SIZE - 1)
 #define CTRL_BIT 0100
-#define ECHO_MAX 8 /* the most that one output byte becomes: a tab of 8 spaces */
 
 static bool iflag(const struct ldisc *l, unsigned f)
 {
@@ -75,6 +74,11 @@ static void put_raw(struct ldisc *l, unsigned char c)
 		l->out[l->out_tail++ & MASK] = c;
 }
 
+void ldisc_send_raw(struct ldisc *l, unsigned char c)
+{
+	put_raw(l, c);
+}
+
 /* UTF-8 continuation bytes take no column. */
 static bool continuation(const struct ldisc *l, unsigned char c)
 {
@@ -140,7 +144,7 @@ size_t ldisc_write(struct ldisc *l, const unsigned char *p, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < n && ldisc_write_room(l) >= ECHO_MAX; i++)
+	for (i = 0; i < n && ldisc_write_room(l) >= LDISC_BYTE_MAX; i++)
 		put_processed(l, p[i]);
 	return i;
 }
@@ -448,20 +452,24 @@ static void receive_one(struct ldisc *l, unsigned char c, unsigned *signals)
 	store_char(l, c);
 }
 
+/*
+ * Full: in raw mode, or when there are lines to read first, the writer waits. One endless line loses
+ * what does not fit, so that its end can still be typed.
+ */
+bool ldisc_can_receive(const struct ldisc *l)
+{
+	unsigned room = in_room(l);
+
+	return room > 1 || (room == 1 && !ldisc_readable(l));
+}
+
 size_t ldisc_receive(struct ldisc *l, const unsigned char *p, size_t n, unsigned *signals)
 {
 	size_t i;
 
 	*signals = 0;
-	for (i = 0; i < n; i++) {
-		/*
-		 * Full: in raw mode, or when there are lines to read first, the writer waits. One
-		 * endless line loses what does not fit, so that its end can still be typed.
-		 */
-		if (in_room(l) == 0 || (in_room(l) == 1 && ldisc_readable(l)))
-			break;
+	for (i = 0; i < n && ldisc_can_receive(l); i++)
 		receive_one(l, p[i], signals);
-	}
 	return i;
 }
 

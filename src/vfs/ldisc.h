@@ -53,6 +53,9 @@ void ldisc_set_termios(struct ldisc *l, const struct termios2 *t);
  */
 size_t ldisc_receive(struct ldisc *l, const unsigned char *p, size_t n, unsigned *signals);
 
+/* Would ldisc_receive() take a byte? */
+bool ldisc_can_receive(const struct ldisc *l);
+
 /* How many bytes a read would find now; in canonical mode 0 unless a line is complete. */
 size_t ldisc_available(const struct ldisc *l);
 /* In canonical mode: is there a line (that may be empty: ^D)? Else: is there a byte? */
@@ -60,10 +63,13 @@ bool ldisc_readable(const struct ldisc *l);
 /* Takes at most n bytes, and in canonical mode at most one line. An end of file alone gives 0. */
 size_t ldisc_read(struct ldisc *l, unsigned char *p, size_t n);
 
-/* Room for output is given in full: a byte may become up to 8. */
+/* Free bytes of the output buffer. One byte written may take up to LDISC_BYTE_MAX of them. */
+#define LDISC_BYTE_MAX 8
 size_t ldisc_write_room(const struct ldisc *l);
 /* Takes bytes of the slave through output processing. How many were taken (room). */
 size_t ldisc_write(struct ldisc *l, const unsigned char *p, size_t n);
+/* One byte as it is (TCIOFF, TCION). */
+void ldisc_send_raw(struct ldisc *l, unsigned char c);
 
 /* Output for the master: how much there is (0 while stopped), and taking it. */
 size_t ldisc_output(const struct ldisc *l);

@@ -9,7 +9,7 @@ libvfs_a_SOURCES = \
 libvfs_a_SOURCES += \
 	src/vfs/pseudo.c \
 	src/vfs/tty.c src/vfs/tty_file.h src/vfs/tty_host.c src/vfs/ldisc.c src/vfs/ldisc.h \
-	src/vfs/pty.c src/vfs/devpts.c \
+	src/vfs/pty.c src/vfs/pty_ioctl.c src/vfs/pty_line.h src/vfs/devpts.c \
 	src/vfs/proc/fd.c src/vfs/proc/mem.c src/vfs/proc/net.c src/vfs/proc/node.c \
 	src/vfs/proc/node.h src/vfs/proc/ops.c src/vfs/proc/pid.c src/vfs/proc/root.c \
 	src/vfs/proc/stat.c src/vfs/proc/sys.c

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/hostcall.h"
+#include "base/safecopy.h"
 
 /* One write(2) to a pseudo file moves at most this much, as on Linux (a page, for most). */
 #define STORE_MAX 65536
@@ -285,9 +286,11 @@ static ssize_t pseudo_read(struct file *f, const struct iovec *iov, int n, const
 
 		if (m > iov[i].iov_len)
 			m = iov[i].iov_len;
-		memcpy(iov[i].iov_base, p->text.data + pos, m);
+		m -= safe_copy(iov[i].iov_base, p->text.data + pos, m);
 		pos += m;
 		done += m;
+		if (m < iov[i].iov_len)
+			break;
 	}
 	if (r == 0 && !at)
 		p->pos = pos;
@@ -314,7 +317,10 @@ static ssize_t pseudo_write(struct file *f, const struct iovec *iov, int n, cons
 		return -ENOMEM;
 	len = 0;
 	for (int i = 0; i < n; i++) {
-		memcpy(data + len, iov[i].iov_base, iov[i].iov_len);
+		if (safe_copy(data + len, iov[i].iov_base, iov[i].iov_len) != 0) {
+			free(data);
+			return -EFAULT;
+		}
 		len += iov[i].iov_len;
 	}
 	data[len] = '\0';

@@ -23,13 +23,13 @@
 
 void tty_init(struct tty *t, unsigned n, bool host, void (*release)(struct tty *t))
 {
-	memset(t, 0, sizeof(*t));
-	atomic_init(&t->refs, 1);
 	pthread_mutex_init(&t->lock, NULL);
 	t->rdev = makedev(PTS_MAJOR, n);
 	t->host = host;
 	t->release = release;
 	snprintf(t->name, sizeof(t->name), "pts/%u", n);
+	/* Last: a lookup in /dev/pts may find t already, and leaves it alone without references. */
+	atomic_store(&t->refs, 1);
 }
 
 struct tty *tty_get(struct tty *t)
@@ -138,6 +138,8 @@ void tty_disassociate(struct tty *t, bool exiting)
 		if (!exiting)
 			job_control.signal_pgrp(pgrp, SIGCONT);
 	}
+	if (exiting && !t->host)
+		pty_hangup_slaves(t);
 	job_control.clear_session_tty(session);
 }
 

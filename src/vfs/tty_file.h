@@ -16,6 +16,7 @@
 struct tty_file {
 	struct file f;
 	struct tty *tty; /* counted */
+	unsigned generation; /* of an inner pty, at open: differs after a hang-up */
 };
 
 extern const struct file_ops tty_host_ops;
@@ -47,15 +48,21 @@ void tty_hangup_session(struct tty *t);
 /* tty_host.c and pty.c: their part of tty_reopen(). */
 int tty_host_reopen(struct tty *t, unsigned flags, struct file **out);
 int pty_open_slave(struct tty *t, unsigned flags, struct file **out);
+/* The slave side is hung up: descriptions that are open on it are dead, new ones are not. */
+void pty_hangup_slaves(struct tty *t);
 
 /* ---- devpts.c: the numbers below /dev/pts ------------------------------------------------------ */
 
-/* Takes the lowest free number for t (not counted). The number, or -ENOSPC. */
+/* Takes the lowest free number for t (not counted, without references yet). It, or -ENOSPC. */
 int devpts_add(struct tty *t);
+/* The name goes (a master was closed), the number stays taken until devpts_remove(). */
+void devpts_hide(unsigned n);
 void devpts_remove(unsigned n);
 /* Owner and mode of node n, as its stat shows them. */
 void devpts_set_owner(unsigned n, uid_t uid, gid_t gid, mode_t mode);
 /* What stat(2) of an open terminal with number n says: the same as of /dev/pts/N. */
 void devpts_stat(unsigned n, struct stat *st);
+/* The same for an open master: that of /dev/pts/ptmx. */
+void devpts_stat_ptmx(struct stat *st);
 
 #endif

@@ -7,7 +7,7 @@
  * inode, so that stdin, stdout and an open of /dev/console mean the same terminal.
  */
 #include <asm/ioctls.h>
-#include <asm/termbits.h>
+#include <asm/termios.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/hostproc.h"
 #include "vfs/proc/node.h"
 #include "vfs/tty.h"
 
@@ -57,31 +56,17 @@ static ssize_t readlink_fd(struct proc_node *n, char *buf, size_t size)
 	return r < 0 ? r : put_text(path, buf, size);
 }
 
-/*
- * Opens what f stands for once more: a new description with its own offset and flags. A host
- * object is opened again by the host; a node by its tree; a terminal as itself. What has no name
- * to open again (sockets: ENXIO, as Linux says) is refused.
- */
+/* A new description of what f is open on; nodes and terminals know how, vfs/file.c does the rest. */
 static int reopen(struct file *f, unsigned flags, struct file **out)
 {
 	struct pnode *node = pnode_of_file(f);
 	struct tty *tty = tty_of_file(f);
-	int fd;
 
 	if (node)
 		return pnode_open(node, flags, out);
-	if (tty)
+	if (tty && !(flags & O_PATH))
 		return tty_reopen(tty, flags, out);
-	if (S_ISSOCK(f->type))
-		return -ENXIO;
-	if (flags & O_PATH) {
-		*out = file_get(f);
-		return 0;
-	}
-	if (f->fd < 0)
-		return -ENXIO;
-	fd = hostproc_reopen(f->fd, flags | O_CLOEXEC);
-	return fd < 0 ? fd : file_from_host(fd, flags, out);
+	return file_reopen(f, flags, out);
 }
 
 static int open_fd(struct proc_node *n, unsigned flags, struct file **out)
@@ -122,7 +107,7 @@ static int show_fdinfo(struct proc_node *n, struct ptext *out)
 		if (pos < 0)
 			pos = 0;
 	}
-	if (f->fd < 0 || fstat(f->fd, &st) < 0)
+	if (file_stat(f, &st) < 0)
 		st.st_ino = f->ino;
 	ptext_printf(out, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t1\nino:\t%lu\n", (long long)pos,
 		     (unsigned)f->flags | 0100000 | (cloexec == 1 ? O_CLOEXEC : 0),
@@ -251,22 +236,19 @@ static ssize_t describe(struct proc_node *n, bool root, char *buf, size_t size)
 	return r < 0 ? r : put_text(path, buf, size);
 }
 
-/*
- * cwd and root of another process are opened by the path they have in the container: the two
- * differ only while the directory is unlinked, and then the open fails as the walk would.
- */
 static int open_described(struct proc_node *n, bool root, unsigned flags, struct file **out)
 {
-	cleanup_free char *path = malloc(PATH_MAX);
-	ssize_t len;
+	struct fs *fs;
+	int r;
 
-	if (!path)
-		return -ENOMEM;
-	len = describe(n, root, path, PATH_MAX - 1);
-	if (len < 0)
-		return len;
-	path[len] = '\0';
-	return path_open(NULL, path, flags, 0, 0, out);
+	if (!proc_ops.may_access(n->pid))
+		return -EACCES;
+	fs = proc_ops.fs(n->pid);
+	if (!fs)
+		return -ENOENT;
+	r = fs_open(fs, root, flags, out);
+	fs_put(fs);
+	return r;
 }
 
 ssize_t proc_readlink_cwd(struct proc_node *n, char *buf, size_t size)

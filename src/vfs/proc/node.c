@@ -7,12 +7,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/hostcall.h"
 #include "base/hostproc.h"
 
 #define HOST_FILE_MAX (4 << 20)
@@ -207,11 +210,15 @@ int proc_make(struct proc_node *parent, const struct proc_entry *e, const char *
 
 int proc_copy_host(const char *name, struct ptext *out)
 {
-	cleanup_close int fd = hostproc_open(name);
+	cleanup_close int fd = -1;
 	size_t total = 0;
 	ssize_t n;
 	char buf[4096];
 
+	if (name[0] == '/')
+		fd = host_call(SYS_openat, hostproc_dir(), name + 1, O_RDONLY | O_CLOEXEC);
+	else
+		fd = hostproc_open(name);
 	if (fd < 0)
 		return fd;
 	while (total < HOST_FILE_MAX && (n = read(fd, buf, sizeof(buf))) != 0) {

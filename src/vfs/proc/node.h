@@ -67,7 +67,10 @@ int proc_number(const char *s);
 /* Sets the lists that proc_make() honours: absolute paths, those below /proc matter. Borrowed. */
 void proc_set_policy(const char *const *masked, const char *const *readonly);
 
-/* Appends all of a host file (base/hostproc.h names), at most 4 MiB. 0 or a negative errno. */
+/*
+ * Appends all of a host file, at most 4 MiB: of the sandbox' own /proc/self ("mountinfo") or, with
+ * a slash before it, of the top of /proc ("/stat"). 0 or a negative errno.
+ */
 int proc_copy_host(const char *name, struct ptext *out);
 
 /* The tables of the other files. */

@@ -47,7 +47,7 @@ static int show_cpuinfo(struct proc_node *n, struct ptext *out)
 	char *at, *end;
 
 	allowed_cpus(&set);
-	keep_or_copy("cpuinfo", &boot_cpuinfo, &all);
+	keep_or_copy("/cpuinfo", &boot_cpuinfo, &all);
 	for (at = all.data; at && *at; at = end) {
 		unsigned cpu;
 
@@ -72,7 +72,7 @@ static void show_cpu_lines(struct ptext *out)
 	unsigned cpu;
 
 	allowed_cpus(&set);
-	keep_or_copy("stat", &boot_stat, &all);
+	keep_or_copy("/stat", &boot_stat, &all);
 	for (char *l = all.data ? strtok_r(all.data, "\n", &save) : NULL; l;
 	     l = strtok_r(NULL, "\n", &save)) {
 		memset(v, 0, sizeof(v));
@@ -223,12 +223,12 @@ static int show_cmdline(struct proc_node *n, struct ptext *out)
 
 static int show_filesystems(struct proc_node *n, struct ptext *out)
 {
-	return keep_or_copy("filesystems", &boot_filesystems, out);
+	return keep_or_copy("/filesystems", &boot_filesystems, out);
 }
 
 static int show_devices(struct proc_node *n, struct ptext *out)
 {
-	return keep_or_copy("devices", &boot_devices, out);
+	return keep_or_copy("/devices", &boot_devices, out);
 }
 
 static int show_vmstat(struct proc_node *n, struct ptext *out)
@@ -360,7 +360,7 @@ static void keep(const char *name, struct ptext *kept)
 	if (proc_copy_host(name, kept) == 0)
 		return;
 	/* Before the sandbox' own root is closed off, the host's /proc may be in reach. */
-	snprintf(path, sizeof(path), "/proc/%s", name);
+	snprintf(path, sizeof(path), "/proc%s", name);
 	f = fopen(path, "re");
 	if (!f)
 		return;
@@ -373,10 +373,10 @@ struct pnode *procfs_root(const char *const *masked, const char *const *readonly
 {
 	struct proc_node *root;
 
-	keep("cpuinfo", &boot_cpuinfo);
-	keep("stat", &boot_stat);
-	keep("filesystems", &boot_filesystems);
-	keep("devices", &boot_devices);
+	keep("/cpuinfo", &boot_cpuinfo);
+	keep("/stat", &boot_stat);
+	keep("/filesystems", &boot_filesystems);
+	keep("/devices", &boot_devices);
 	proc_set_policy(masked, readonly);
 	return proc_make(NULL, &root_entry, "", &root) == 0 ? &root->node : NULL;
 }
