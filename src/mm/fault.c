@@ -10,6 +10,7 @@
 #include "mm/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -179,7 +180,8 @@ static bool copies_from_file(const struct vma *v, const struct chunk *c, uint64_
 
 /*
  * The first write to a page of a private file mapping: copies it, and what is like it in its block
- * (programs write to .data in several places).
+ * (programs write to .data in several places). Not so if the file was opened for writing: then its
+ * user may rely on seeing changes in pages it has not written to.
  */
 static int copy_file_pages(struct mm *mm, struct vma *v, struct chunk *c, uint64_t addr)
 {
@@ -198,6 +200,8 @@ static int copy_file_pages(struct mm *mm, struct vma *v, struct chunk *c, uint64
 		return err;
 	r.start = max_u64(r.start, block);
 	r.end = min_u64(r.end, block + NEIGHBOURS * PAGE_SIZE);
+	if ((v->file->flags & O_ACCMODE) != O_RDONLY)
+		r = (struct range){lo, hi};
 	while (lo > r.start && copies_from_file(v, c, lo - PAGE_SIZE, size))
 		lo -= PAGE_SIZE;
 	while (hi < r.end && copies_from_file(v, c, hi, size))

@@ -8,11 +8,15 @@
 
 #include "net/net.h"
 
-/* A socket's description. Everything but file is constant after it was made. */
+/* A socket's description. */
 struct socket_file {
 	struct file file;
-	int domain, type;   /* AF_*, SOCK_* */
-	pid_t pair_creator; /* guest pid that made it by socketpair(2), 0: otherwise */
+	int domain, type; /* AF_*, SOCK_*; constant */
+	/* For credentials over unix sockets (peer.c): guest pids, 0: unknown. */
+	_Atomic pid_t owner_pid;   /* who connected, listened, or made the pair */
+	_Atomic pid_t last_sender; /* who sent last */
+	ino_t peer_ino;		   /* of the socket at the other end, 0: not known; peer.c's lock */
+	struct socket_file *peer_next;
 };
 
 extern const struct net_ops *net_ops;
@@ -39,6 +43,9 @@ static inline bool socket_is_stream(const struct socket_file *s)
  */
 long socket_interrupted(const struct socket_file *s, int timeo);
 
+/* The calling process is about to send on s. */
+void socket_note_sender(struct socket_file *s);
+
 /* Copies a socket address in; len as the guest gave it. Its length, -EINVAL, -EFAULT. */
 long sockaddr_in(struct sockaddr_storage *out, uint64_t addr, unsigned len);
 /*
@@ -50,8 +57,17 @@ long sockaddr_out(uint64_t addr, uint64_t addrlen, const struct sockaddr_storage
 
 long socket_ioctl(struct file *f, unsigned cmd, uint64_t arg);
 
-/* The guest's pid for one that the host reports; 0: not in this container. */
-pid_t net_translate_pid(pid_t host);
+/* ---- who is at the other end (peer.c) ----------------------------------------------------------- */
+
+/* Every socket is added when made and removed before it is freed. */
+void peer_add(struct socket_file *s);
+void peer_remove(struct socket_file *s);
+void peer_set_pair(struct socket_file *a, struct socket_file *b);
+/*
+ * The guest's pid for the one that the host reports for s' peer (sender: for who sent to s last);
+ * 0: not in this container.
+ */
+pid_t peer_pid(struct socket_file *s, pid_t host, bool sender);
 
 /* ---- control messages (scm.c) ------------------------------------------------------------------ */
 
@@ -77,6 +93,6 @@ void scm_send_done(struct scm_send *s, bool sent);
  * Translates received control messages, in place: host descriptors become guest descriptors of the
  * calling task. Sets MSG_CTRUNC in *flags when there was no room for all of them.
  */
-void scm_receive(void *control, size_t *len, int *flags, bool cloexec, bool peek);
+void scm_receive(struct socket_file *sock, void *control, size_t *len, int *flags, bool cloexec, bool peek);
 
 #endif

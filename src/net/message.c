@@ -69,6 +69,7 @@ static long send_pinned(struct socket_file *s, struct msghdr *h, const struct io
 		return r;
 	h->msg_iov = p.host;
 	h->msg_iovlen = p.n;
+	socket_note_sender(s);
 	/* SIGPIPE is made by the caller, for the guest. */
 	r = host_call_intr(SYS_sendmsg, s->file.fd, (long)h, flags | MSG_NOSIGNAL, 0, 0, 0);
 	unpin_message(&p);
@@ -270,14 +271,14 @@ long net_recvfrom(int fd, uint64_t buf, size_t len, int flags, uint64_t addr, ui
 }
 
 /* Copies what a message brought besides its data to the guest's header at msg. */
-static long message_out(const struct message *m, uint64_t msg, struct msghdr *h,
-			const struct sockaddr_storage *ss, bool cloexec, bool peek)
+static long message_out(struct socket_file *s, const struct message *m, uint64_t msg,
+			struct msghdr *h, const struct sockaddr_storage *ss, bool cloexec, bool peek)
 {
 	size_t len = h->msg_controllen;
 	int namelen = (int)h->msg_namelen;
 
 	if (len)
-		scm_receive(m->control, &len, &h->msg_flags, cloexec, peek);
+		scm_receive(s, m->control, &len, &h->msg_flags, cloexec, peek);
 	h->msg_flags &= ~MSG_CMSG_CLOEXEC;
 	if (cloexec)
 		h->msg_flags |= MSG_CMSG_CLOEXEC;
@@ -315,7 +316,7 @@ static long recv_one(struct socket_file *s, uint64_t msg, int flags)
 		r = recv_pinned(s, &h, m.iov, m.h.msg_iovlen, m.total, flags);
 	}
 	if (r >= 0) {
-		err = message_out(&m, msg, &h, &ss, flags & MSG_CMSG_CLOEXEC, flags & MSG_PEEK);
+		err = message_out(s, &m, msg, &h, &ss, flags & MSG_CMSG_CLOEXEC, flags & MSG_PEEK);
 		r = err ? err : r;
 	}
 	message_free(&m);

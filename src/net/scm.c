@@ -280,7 +280,8 @@ static size_t receive_rights(struct cmsghdr *c, size_t data, bool cloexec, bool 
 	return good;
 }
 
-void scm_receive(void *control, size_t *len, int *flags, bool cloexec, bool peek)
+void scm_receive(struct socket_file *sock, void *control, size_t *len, int *flags, bool cloexec,
+		 bool peek)
 {
 	size_t at = 0, data, good;
 	struct cmsghdr *c;
@@ -293,7 +294,7 @@ void scm_receive(void *control, size_t *len, int *flags, bool cloexec, bool peek
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS &&
 		    data >= sizeof(cred)) {
 			memcpy(&cred, CMSG_DATA(c), sizeof(cred));
-			cred.pid = net_translate_pid(cred.pid);
+			cred.pid = peer_pid(sock, cred.pid, true);
 			memcpy(CMSG_DATA(c), &cred, sizeof(cred));
 		}
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {

@@ -52,12 +52,14 @@ static ssize_t socket_write(struct file *f, const struct iovec *iov, int n, cons
 
 	if (pos)
 		return -ESPIPE;
+	socket_note_sender(socket_of(f));
 	r = host_call_intr(SYS_pwritev2, f->fd, (long)iov, n, -1, 0, rwf);
 	return r == -EINTR ? socket_interrupted(socket_of(f), SO_SNDTIMEO) : r;
 }
 
 static void socket_release(struct file *f)
 {
+	peer_remove(socket_of(f));
 	close(f->fd);
 	free(f);
 }
@@ -94,6 +96,7 @@ int socket_wrap(int fd, unsigned flags, struct socket_file **out)
 	s->file.ino = st.st_ino;
 	s->domain = int_option(fd, SO_DOMAIN);
 	s->type = int_option(fd, SO_TYPE);
+	peer_add(s);
 	*out = s;
 	return 0;
 }
@@ -114,9 +117,15 @@ void net_init(const struct net_ops *ops)
 	file_set_socket_factory(make_socket);
 }
 
-pid_t net_translate_pid(pid_t host)
+static pid_t current_pid(void)
 {
-	return host > 0 && net_ops ? net_ops->guest_pid(host) : 0;
+	return net_ops ? net_ops->current_tgid() : 0;
+}
+
+void socket_note_sender(struct socket_file *s)
+{
+	if (s->domain == AF_UNIX)
+		atomic_store(&s->last_sender, current_pid());
 }
 
 struct socket_file *socket_get(int fd, long *err)
@@ -216,7 +225,8 @@ long net_socketpair(int domain, int type, int protocol, uint64_t sv)
 		socket_put(s[0]);
 		return r;
 	}
-	s[0]->pair_creator = s[1]->pair_creator = net_ops ? net_ops->current_tgid() : 0;
+	s[0]->owner_pid = s[1]->owner_pid = current_pid();
+	peer_set_pair(s[0], s[1]);
 	guest[0] = fd_install(&s[0]->file, type & SOCK_CLOEXEC);
 	if (guest[0] < 0) {
 		socket_put(s[1]);
@@ -258,6 +268,8 @@ long net_connect(int fd, uint64_t addr, unsigned len)
 	if (!s)
 		return err;
 	r = sockaddr_in(&ss, addr, len);
+	if (r >= 0)
+		s->owner_pid = current_pid();
 	/* A started connect goes on when it is called again: the host knows what state it is in. */
 	if (r >= 0)
 		r = host_call_intr(SYS_connect, s->file.fd, (long)&ss, r, 0, 0, 0);
@@ -275,6 +287,7 @@ long net_listen(int fd, int backlog)
 	s = socket_get(fd, &err);
 	if (!s)
 		return err;
+	s->owner_pid = current_pid();
 	r = host_call(SYS_listen, (long)s->file.fd, (long)backlog);
 	socket_put(s);
 	return r;
@@ -291,7 +304,10 @@ static long accept_one(struct socket_file *s, int flags, struct sockaddr_storage
 		return socket_interrupted(s, SO_RCVTIMEO);
 	if (r < 0)
 		return r == -EMFILE ? -ENFILE : r;
-	return socket_wrap(r, file_flags(flags), out);
+	r = socket_wrap(r, file_flags(flags), out);
+	if (r == 0)
+		(*out)->owner_pid = s->owner_pid; /* the one who listened: unix(7) */
+	return r;
 }
 
 long net_accept4(int fd, uint64_t addr, uint64_t addrlen, int flags)

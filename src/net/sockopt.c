@@ -113,7 +113,7 @@ long net_setsockopt(int fd, int level, int name, uint64_t val, unsigned len)
 }
 
 /* SO_PEERCRED names a process by the host's pid, which in here is the sandbox' for everybody. */
-static void translate_peercred(const struct socket_file *s, void *buf, socklen_t len)
+static void translate_peercred(struct socket_file *s, void *buf, socklen_t len)
 {
 	struct ucred cred;
 
@@ -121,11 +121,11 @@ static void translate_peercred(const struct socket_file *s, void *buf, socklen_t
 		return;
 	memcpy(&cred, buf, sizeof(cred));
 	if (cred.pid > 0)
-		cred.pid = s->pair_creator ? s->pair_creator : net_translate_pid(cred.pid);
+		cred.pid = peer_pid(s, cred.pid, false);
 	memcpy(buf, &cred, sizeof(cred));
 }
 
-static long get_option(const struct socket_file *s, int level, int name, uint64_t val, uint64_t lenp)
+static long get_option(struct socket_file *s, int level, int name, uint64_t val, uint64_t lenp)
 {
 	bool filter = level == SOL_SOCKET && name == SO_GET_FILTER;
 	cleanup_free char *heap = NULL;
