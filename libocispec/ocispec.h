@@ -27,8 +27,8 @@
 
 #include "libocispec/tables.h"
 
-/* The newest version of the runtime specification whose fields are known here. */
-#define OCI_SPEC_VERSION "1.3.0"
+/* The version of the runtime specification that is implemented; fields of 1.3 are known as well. */
+#define OCI_SPEC_VERSION "1.2.0"
 
 /* No document may be larger (bytes), nor nest deeper, nor need more memory when parsed (bytes). */
 #define OCI_MAX_TEXT (16u << 20)

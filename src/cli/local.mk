@@ -1,4 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 noinst_LIBRARIES += libcli.a
-libcli_a_SOURCES =
+libcli_a_SOURCES = \
+	src/cli/check.c \
+	src/cli/cli.h \
+	src/cli/create.c src/cli/create_options.h \
+	src/cli/delete.c \
+	src/cli/exec.c \
+	src/cli/features.c \
+	src/cli/help.c \
+	src/cli/kill.c \
+	src/cli/list.c \
+	src/cli/options.c \
+	src/cli/ps.c \
+	src/cli/run.c \
+	src/cli/spec.c \
+	src/cli/start.c \
+	src/cli/state.c \
+	src/cli/unsupported.c
 husk_SOURCES = src/cli/main.c

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* features: what husk can do, as the features object of the OCI runtime specification. */
+#include <errno.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli/cli.h"
+#include "config.h"
+#include "libocispec/ocispec.h"
+
+static const char *const hooks[] = {"prestart",	      "createRuntime", "createContainer",
+				    "startContainer", "poststart",     "poststop", NULL};
+
+static const char *const mount_options[] = {
+    "async",	"atime",      "bind",	     "defaults",     "dev",	     "diratime",
+    "dirsync",	"exec",	      "iversion",    "lazytime",     "loud",	     "mand",
+    "noatime",	"nodev",      "nodiratime",  "noexec",	     "noiversion",   "nolazytime",
+    "nomand",	"norelatime", "nostrictatime", "nosuid",     "nosymfollow",  "private",
+    "rbind",	"relatime",   "remount",     "ro",	     "rprivate",     "rshared",
+    "rslave",	"runbindable", "rw",	     "shared",	     "silent",	     "slave",
+    "strictatime", "suid",    "symfollow",   "sync",	     "unbindable",   NULL};
+
+static const char *const namespaces[] = {"cgroup", "ipc", "mount", "network",
+					 "pid",	   "time", "user", "uts", NULL};
+
+/* Appends a NULL-terminated list; false: no memory. */
+static bool fill(char ***strs, size_t *n, const char *const *list)
+{
+	for (; *list; list++)
+		if (oci_strs_append(strs, n, *list) < 0)
+			return false;
+	return true;
+}
+
+static bool fill_capabilities(struct oci_features_linux *l)
+{
+	for (int i = 0; oci_capability_name(i); i++)
+		if (oci_strs_append(&l->capabilities, &l->n_capabilities, oci_capability_name(i)) < 0)
+			return false;
+	return true;
+}
+
+/* {"enabled": false}, for what husk does not do. */
+static bool disabled(struct oci_features_enabled **out)
+{
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return false;
+	(*out)->has_enabled = true;
+	return true;
+}
+
+static bool fill_linux(struct oci_features_linux *l)
+{
+	struct oci_features_cgroup *g = l->cgroup = calloc(1, sizeof(*g));
+	struct oci_features_seccomp *s = l->seccomp = calloc(1, sizeof(*s));
+	struct oci_features_intel_rdt *rdt = l->intel_rdt = calloc(1, sizeof(*rdt));
+	struct oci_features_mount_extensions *m = l->mount_extensions = calloc(1, sizeof(*m));
+
+	if (!g || !s || !rdt || !m)
+		return false;
+	g->has_v1 = g->v1 = true;
+	g->has_v2 = g->v2 = true;
+	g->has_systemd = g->has_systemd_user = g->has_rdma = true;
+	s->has_enabled = true;
+	rdt->has_enabled = true;
+	return disabled(&m->idmap) && disabled(&l->apparmor) && disabled(&l->selinux) &&
+	       disabled(&l->net_devices) && fill_capabilities(l) &&
+	       fill(&l->namespaces, &l->n_namespaces, namespaces);
+}
+
+static bool fill_annotations(struct oci_map *m)
+{
+	const struct scmp_version *v = seccomp_version();
+	char text[64] = "";
+
+	if (v)
+		snprintf(text, sizeof(text), "%u.%u.%u", v->major, v->minor, v->micro);
+	return oci_map_set(m, "io.github.seccomp.libseccomp.version", text) == 0 &&
+	       oci_map_set(m, "husk.version", PACKAGE_VERSION) == 0;
+}
+
+static bool fill_features(struct oci_features *f)
+{
+	f->oci_version_min = strdup("1.0.0");
+	f->oci_version_max = strdup(OCI_SPEC_VERSION);
+	f->linux = calloc(1, sizeof(*f->linux));
+	return f->oci_version_min && f->oci_version_max && f->linux && fill_linux(f->linux) &&
+	       fill(&f->hooks, &f->n_hooks, hooks) &&
+	       fill(&f->mount_options, &f->n_mount_options, mount_options) &&
+	       fill_annotations(&f->annotations);
+}
+
+static int run(const struct cli *cli, int argc, char **argv, struct error *err)
+{
+	struct oci_features *f = calloc(1, sizeof(*f));
+	cleanup_free char *text = NULL;
+
+	if (f && fill_features(f))
+		text = oci_features_write(f, true);
+	oci_features_free(f);
+	if (!text)
+		return error_errno(err, -ENOMEM, "features");
+	puts(text);
+	return 0;
+}
+
+const struct cli_command cli_features = {
+    .name = "features",
+    .summary = "show what husk supports",
+    .usage = "",
+    .text = "The output is the features object of the OCI runtime specification, as JSON.",
+    .options = (const struct cli_option[]){{0}},
+    .min_args = 0,
+    .max_args = 0,
+    .run = run,
+};
