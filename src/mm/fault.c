@@ -333,6 +333,31 @@ enum fault_result page_fault(struct mm *mm, struct vma *v, uint64_t addr, unsign
 	return fault_of(make_private(mm, v, addr, write));
 }
 
+void page_premap(struct mm *mm, struct vma *v, unsigned *budget)
+{
+	uint64_t index = v->start >> CHUNK_SHIFT, start, end;
+	const struct chunk *c;
+
+	for (; *budget && (c = pagedir_next(&priv(mm)->dir, &index)) &&
+	       index << CHUNK_SHIFT < v->end;
+	     index++, --*budget)
+		page_map_private(mm, v, c, max_u64(v->start, index << CHUNK_SHIFT));
+	for (uint64_t i = 0; *budget && vma_access(v) && i < v->win_count; i++) {
+		if (!v->windows[i])
+			continue;
+		start = max_u64((v->win_first + i) << CHUNK_SHIFT, v->offset);
+		end = min_u64((v->win_first + i + 1) << CHUNK_SHIFT, vma_offset_of(v, v->end));
+		start = v->start + (start - v->offset);
+		end = v->start + (end - v->offset);
+		for (; *budget && start < end;
+		     start = (start & ~(CHUNK_SIZE - 1)) + CHUNK_SIZE, --*budget)
+			fault_window(mm, v, start,
+				     v->flags & VMA_SHARED
+					 ? vma_access(v)
+					 : vma_access(v) & ~(unsigned)ACCESS_WRITE);
+	}
+}
+
 /* ---- the entry points --------------------------------------------------------------------------- */
 
 bool mm_grow_stack(struct mm *mm, uint64_t addr)

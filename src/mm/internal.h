@@ -151,6 +151,8 @@ void vma_merge(struct mm *mm, uint64_t start, uint64_t end, struct vma **dead);
  * 0, -ENOMEM, -ENODEV, -EACCES …
  */
 int vma_window(struct mm *mm, struct vma *v, uint64_t offset, struct window **out);
+/* dst takes a share in those of src's windows that its own range touches. -ENOMEM. */
+int vma_share_windows(struct vma *dst, const struct vma *src);
 struct window *vma_window_held(const struct vma *v, uint64_t offset);
 unsigned vma_access(const struct vma *v);
 bool vma_is_private_anon(const struct vma *v);
@@ -223,6 +225,11 @@ bool mm_range_free(struct mm *mm, uint64_t start, uint64_t end);
 enum fault_result page_fault(struct mm *mm, struct vma *v, uint64_t addr, unsigned access);
 /* Maps the present private pages of v in the chunk of addr, with the rights they may have. */
 void page_map_private(struct mm *mm, struct vma *v, const struct chunk *c, uint64_t addr);
+/*
+ * Maps what v has already (private pages, held windows), as faults would one by one; at most
+ * *budget chunks, which is counted down.
+ */
+void page_premap(struct mm *mm, struct vma *v, unsigned *budget);
 /* A stack below v's start? Takes the lock itself. True: v (or a new state) covers addr now. */
 bool mm_grow_stack(struct mm *mm, uint64_t addr);
 /* The size of the file behind v now, bytes. */

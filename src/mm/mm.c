@@ -132,6 +132,8 @@ bool mm_may_expand(const struct mm *mm, uint64_t npages, unsigned prot, unsigned
 	       priv(mm)->data_vm + npages <= mm->rlimit_data >> PAGE_SHIFT;
 }
 
+#define PREMAP_CHUNKS 64 /* what fork maps for the child: 128 MiB at most */
+
 /* ---- fork --------------------------------------------------------------------------------------- */
 
 /* Does fork turn (some of) v's pages, mapped writable, into shared ones? */
@@ -242,9 +244,23 @@ static int fork_vma(struct mm *old, struct mm *new, const struct vma *v)
 	n->flags &= ~(unsigned)VMA_LOCKED; /* mlock(2): not inherited */
 	vma_insert(new->vmas, n);
 	mm_account(new, n, false);
+	if (vma_share_windows(n, v) != 0)
+		return -ENOMEM;
 	if ((v->flags & (VMA_SHARED | VMA_WIPEONFORK)) || v->object)
 		return 0;
 	return share_pages(old, new, v);
+}
+
+/*
+ * The child runs at once, and would fault in the same dozen places its parent did: some table
+ * entries written here save it as many exits. Not all of a giant's, though.
+ */
+static void premap(struct mm *mm)
+{
+	unsigned budget = PREMAP_CHUNKS;
+
+	for (struct vma *v = vma_find(mm->vmas, 0); v && budget; v = vma_next(mm->vmas, v))
+		page_premap(mm, v, &budget);
 }
 
 static void copy_layout(struct mm *new, const struct mm *old)
@@ -285,6 +301,8 @@ int mm_fork(struct mm *old, struct mm **out)
 		if (!(v->flags & VMA_DONTFORK))
 			r = fork_vma(old, new, v);
 	mm_unlock(old);
+	if (r == 0)
+		premap(new);
 	if (r)
 		mm_put(new);
 	else

@@ -132,8 +132,7 @@ int vma_window(struct mm *mm, struct vma *v, uint64_t offset, struct window **ou
 	return r;
 }
 
-/* dst takes a share in those of src's windows that its own range touches. */
-static int windows_share(struct vma *dst, const struct vma *src)
+int vma_share_windows(struct vma *dst, const struct vma *src)
 {
 	uint64_t first = dst->offset >> CHUNK_SHIFT;
 	uint64_t last = (vma_offset_of(dst, dst->end) - 1) >> CHUNK_SHIFT;
@@ -184,7 +183,7 @@ int vma_split(struct mm *mm, struct vma *v, uint64_t addr)
 	upper->start = addr;
 	if (v->file || v->object)
 		upper->offset = vma_offset_of(v, addr);
-	if (windows_share(upper, v) != 0) {
+	if (vma_share_windows(upper, v) != 0) {
 		vma_free(upper);
 		return -ENOMEM;
 	}
@@ -234,7 +233,7 @@ void vma_merge(struct mm *mm, uint64_t start, uint64_t end, struct vma **dead)
 			continue;
 		}
 		a->end = b->end;
-		if (windows_share(a, b) != 0) {
+		if (vma_share_windows(a, b) != 0) {
 			a->end = a_end;
 			return;
 		}
