@@ -13,3 +13,4 @@ include $(srcdir)/tests/mm/local.mk
 include $(srcdir)/tests/kernel/local.mk
 include $(srcdir)/tests/sandbox/local.mk
 include $(srcdir)/tests/runtime/local.mk
+include $(srcdir)/tests/abi/local.mk
