@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Everything that executes in the guest and is not the application: tables and three kinds of
+ * one-instruction stubs. There is no kernel in there.
+ *
+ * LSTAR and each of the 256 vectors lead to a HLT, which without an in-kernel interrupt controller
+ * is an exit to us, with RIP behind it and nothing pending. All gates switch to the vCPU's own
+ * exception stack (IST 1), because at SYSCALL's landing RSP is still the user's. We resume user
+ * code by writing all registers, so no stub ever returns.
+ */
+#include "platform/kvm/kvm.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#define GDT_ADDRESS KERNEL_BASE
+#define IDT_ADDRESS (KERNEL_BASE + 0x1000)
+#define VCPU_ADDRESS (KERNEL_BASE + 0x10000)
+#define TSS_LIMIT 0x67 /* no I/O bitmap: IN and OUT are #GP */
+#define TSS_IST1 0x24
+#define TSS_IOMAP 0x66
+
+#define OPCODE_HLT 0xf4
+#define OPCODE_INT3 0xcc
+
+
+static void build_gdt(uint64_t *gdt)
+{
+	gdt[SEL_KERNEL_CODE >> 3] = 0x00af9b000000ffff;
+	gdt[SEL_KERNEL_DATA >> 3] = 0x00cf93000000ffff;
+	gdt[SEL_USER_DATA >> 3] = 0x00cff3000000ffff;
+	gdt[SEL_USER_CODE >> 3] = 0x00affb000000ffff;
+}
+
+/* Only INT3 and INTO's vectors may be raised by INT from user mode; all others are #GP then. */
+static void build_idt(uint64_t *idt)
+{
+	for (unsigned i = 0; i < 256; i++) {
+		uint64_t stub = VECTORS_ADDRESS + i * VECTOR_SIZE;
+		uint64_t dpl = i == TRAP_BP || i == TRAP_OF ? 3 : 0;
+
+		idt[2 * i] = (stub & 0xffff) | (uint64_t)SEL_KERNEL_CODE << 16 | 1UL << 32 |
+			     (0x8e | dpl << 5) << 40 | (stub >> 16 & 0xffff) << 48;
+		idt[2 * i + 1] = stub >> 32;
+	}
+}
+
+int traps_init(struct platform *p, struct error *err)
+{
+	struct pt_pool *pt = &p->pt;
+	uint8_t *code;
+	int r;
+
+	p->gdt_page = pt_page_alloc(pt, NULL);
+	p->idt_page = pt_page_alloc(pt, NULL);
+	p->lstar_page = pt_page_alloc(pt, NULL);
+	p->vector_page = pt_page_alloc(pt, NULL);
+	if (!p->vector_page || !p->lstar_page || !p->idt_page || !p->gdt_page)
+		return error_set(err, -ENOMEM, "kvm: no memory for the guest's tables");
+
+	build_gdt(pt_page_ptr(pt, p->gdt_page));
+	build_idt(pt_page_ptr(pt, p->idt_page));
+	code = pt_page_ptr(pt, p->lstar_page);
+	memset(code, OPCODE_INT3, PAGE_SIZE);
+	code[LSTAR_ADDRESS & ~PAGE_MASK] = OPCODE_HLT;
+	code[CSTAR_ADDRESS & ~PAGE_MASK] = OPCODE_HLT;
+	code = pt_page_ptr(pt, p->vector_page);
+	memset(code, OPCODE_INT3, PAGE_SIZE);
+	for (unsigned i = 0; i < 256; i++)
+		code[i * VECTOR_SIZE] = OPCODE_HLT;
+
+	r = pt_map_kernel(pt, GDT_ADDRESS, p->gdt_page, PTE_WRITE | PTE_NX);
+	if (r == 0)
+		r = pt_map_kernel(pt, IDT_ADDRESS, p->idt_page, PTE_NX);
+	if (r == 0)
+		r = pt_map_kernel(pt, LSTAR_ADDRESS, p->lstar_page, 0);
+	if (r == 0)
+		r = pt_map_kernel(pt, VECTORS_ADDRESS, p->vector_page, 0);
+	return r == 0 ? 0 : error_errno(err, r, "kvm: mapping the guest's tables");
+}
+
+int traps_init_vcpu(struct vcpu *v)
+{
+	struct pt_pool *pt = &v->platform->pt;
+	uint32_t page = pt_page_alloc(pt, NULL);
+	uint64_t top;
+
+	if (!page)
+		return -ENOMEM;
+	v->page = pt_page_ptr(pt, page);
+	v->page_address = VCPU_ADDRESS + ((uint64_t)v->id << PAGE_SHIFT);
+	/* The TSS at the page's start, the stack down from its end. */
+	top = v->page_address + PAGE_SIZE;
+	memcpy(v->page + TSS_IST1, &top, sizeof(top));
+	v->page[TSS_IOMAP] = TSS_LIMIT + 1;
+	return pt_map_kernel(pt, v->page_address, page, PTE_WRITE | PTE_NX);
+}
+
+/* Fills v->sregs' segments and table registers, as they are at every entry to user mode. */
+void traps_load_segments(struct vcpu *v)
+{
+	struct kvm_sregs *s = &v->sregs;
+	struct kvm_segment data = {.limit = 0xffffffff, .selector = SEL_USER_DATA, .type = 3,
+				   .present = 1, .dpl = 3, .db = 1, .s = 1, .g = 1};
+
+	s->cs = (struct kvm_segment){.limit = 0xffffffff, .selector = SEL_USER_CODE, .type = 11,
+				     .present = 1, .dpl = 3, .s = 1, .l = 1, .g = 1};
+	s->ss = s->ds = s->es = s->fs = s->gs = data;
+	s->tr = (struct kvm_segment){.base = v->page_address, .limit = TSS_LIMIT,
+				     .selector = SEL_TSS, .type = 11, .present = 1};
+	s->ldt = (struct kvm_segment){.type = 2, .unusable = 1};
+	s->gdt.base = GDT_ADDRESS;
+	s->gdt.limit = SEL_TSS + 15;
+	s->idt.base = IDT_ADDRESS;
+	s->idt.limit = 256 * 16 - 1;
+}
+
+/* ---- exceptions as Linux reports them (arch/x86/kernel/traps.c) -------------------------------- */
+
+static void signal_set(struct switch_event *ev, int signo, int si_code, uint64_t addr)
+{
+	ev->signo = signo;
+	ev->si_code = si_code;
+	ev->addr = addr;
+}
+
+/* fpu__exception_code(): which of the unmasked exceptions is reported. */
+static int fpe_code(struct context *c, unsigned vector)
+{
+	const uint8_t *area = fpu_sync(c);
+	uint16_t cwd, swd;
+	uint32_t mxcsr, e;
+
+	memcpy(&cwd, area, 2);
+	memcpy(&swd, area + 2, 2);
+	memcpy(&mxcsr, area + 24, 4);
+	e = vector == TRAP_MF ? swd & ~cwd : ~(mxcsr >> 7) & mxcsr;
+	if (e & 0x01)
+		return FPE_FLTINV;
+	if (e & 0x04)
+		return FPE_FLTDIV;
+	if (e & 0x08)
+		return FPE_FLTOVF;
+	if (e & 0x12)
+		return FPE_FLTUND;
+	if (e & 0x20)
+		return FPE_FLTRES;
+	return SI_KERNEL;
+}
+
+static void page_fault(uint64_t error_code, uint64_t cr2, struct switch_event *ev)
+{
+	ev->page_fault = true;
+	ev->access = error_code & 16 ? ACCESS_EXEC : error_code & 2 ? ACCESS_WRITE : ACCESS_READ;
+	signal_set(ev, SIGSEGV, error_code & 1 ? SEGV_ACCERR : SEGV_MAPERR, cr2);
+}
+
+/*
+ * Where KVM does not deliver `int n` to its gate it is an invalid opcode with RIP at the
+ * instruction; Linux would have seen #GP(n * 8 + 2) from the gate's privilege.
+ */
+static bool is_int_n(struct address_space *as, uint64_t rip, uint8_t *n)
+{
+	uint8_t insn[2];
+
+	if (address_space_peek(as, rip, insn, 2) != 2 || insn[0] != 0xcd)
+		return false;
+	*n = insn[1];
+	return true;
+}
+
+void trap_to_signal(struct context *c, struct vcpu *v, struct address_space *as, unsigned vector,
+		    uint64_t error_code, uint64_t cr2, const struct user_regs_struct *regs,
+		    struct switch_event *ev)
+{
+	uint64_t rip = regs->rip;
+	uint8_t n;
+
+	ev->reason = SWITCH_SIGNAL;
+	ev->trapno = vector;
+	ev->error_code = error_code;
+	switch (vector) {
+	case TRAP_PF:
+		page_fault(error_code, cr2, ev);
+		break;
+	case TRAP_DE:
+		signal_set(ev, SIGFPE, FPE_INTDIV, rip);
+		break;
+	case TRAP_DB:
+		signal_set(ev, SIGTRAP, regs->eflags & 0x100 ? TRAP_TRACE : TRAP_BRKPT, rip);
+		break;
+	case TRAP_BP:
+		signal_set(ev, SIGTRAP, SI_KERNEL, 0);
+		break;
+	case TRAP_UD:
+		if (v->platform->machine.landing == LANDING_CPL3 && is_int_n(as, rip, &n)) {
+			ev->trapno = TRAP_GP;
+			ev->error_code = n * 8 + 2;
+			signal_set(ev, SIGSEGV, SI_KERNEL, 0);
+		} else {
+			signal_set(ev, SIGILL, ILL_ILLOPN, rip);
+		}
+		break;
+	case TRAP_MF:
+	case TRAP_XM:
+		signal_set(ev, SIGFPE, fpe_code(c, vector), rip);
+		break;
+	case TRAP_AC:
+		signal_set(ev, SIGBUS, BUS_ADRALN, 0);
+		break;
+	case TRAP_NP:
+	case TRAP_SS:
+		signal_set(ev, SIGBUS, SI_KERNEL, 0);
+		break;
+	case TRAP_OF:
+	case TRAP_BR:
+	case TRAP_NM:
+	case TRAP_TS:
+	case TRAP_GP:
+	default: /* a vector that no user instruction can raise: as little as Linux would know */
+		signal_set(ev, SIGSEGV, SI_KERNEL, 0);
+		break;
+	}
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the platform's tests share: a check that names what failed, a platform to test, and code
+ * blobs to run in the guest.
+ *
+ * BLOB(name, "assembly") makes name[] and name_end[]; the code must be position-independent.
+ */
+#ifndef HUSK_TESTS_PLATFORM_GUEST_H
+#define HUSK_TESTS_PLATFORM_GUEST_H
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hostcall.h"
+#include "base/safecopy.h"
+#include "platform/platform.h"
+
+#define CHECK(cond, ...)                                                                           \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #cond);                 \
+			fprintf(stderr, " " __VA_ARGS__);                                          \
+			fputc('\n', stderr);                                                       \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
+
+#define BLOB(name, code)                                                                           \
+	extern const char name[], name##_end[];                                                    \
+	__asm__(".pushsection .rodata\n.balign 64\n.globl " #name "\n" #name ":\n" code            \
+		"\n.globl " #name "_end\n" #name "_end:\n.popsection\n")
+
+#define CODE 0x400000UL
+#define STACK 0x700000UL /* one page */
+#define DATA 0x10000000UL
+
+/* A platform on this host's /dev/kvm. Without one the tests fail: they do not skip. */
+static inline struct platform *test_platform(unsigned vcpus_max)
+{
+	struct platform_config cfg = {.vcpus_max = vcpus_max};
+	struct error err = ERROR_INIT;
+	struct platform *p = NULL;
+
+	hostcall_init();
+	safecopy_init();
+	cfg.kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	CHECK(cfg.kvm_fd >= 0, "/dev/kvm is needed");
+	CHECK(platform_new_kvm(&cfg, &p, &err) == 0, "%s", err.msg);
+	close(cfg.kvm_fd);
+	return p;
+}
+
+static inline struct context *test_context(struct platform *p)
+{
+	struct context *c;
+
+	CHECK(platform_new_context(p, &c) == 0);
+	return c;
+}
+
+static inline frame_t test_frames(struct platform *p, unsigned n)
+{
+	frame_t f;
+
+	CHECK(memory_alloc(platform_memory(p), n, MEMORY_ANONYMOUS, &f) == 0);
+	return f;
+}
+
+static inline void *test_ptr(struct platform *p, frame_t f)
+{
+	return memory_ptr(platform_memory(p), f);
+}
+
+/* An address space with the blob at CODE and a page of stack. */
+static inline struct address_space *test_space(struct platform *p, const char *code,
+					       const char *code_end)
+{
+	struct address_space *as;
+	frame_t f = test_frames(p, 1), stack = test_frames(p, 1);
+
+	CHECK(platform_new_address_space(p, &as) == 0);
+	CHECK(code_end - code <= (long)PAGE_SIZE);
+	memcpy(test_ptr(p, f), code, code_end - code);
+	CHECK(address_space_map(as, CODE, f, 1, ACCESS_READ | ACCESS_EXEC, false) == 0);
+	CHECK(address_space_map(as, STACK, stack, 1, ACCESS_READ | ACCESS_WRITE, false) == 0);
+	return as;
+}
+#define TEST_SPACE(p, blob) test_space(p, blob, blob##_end)
+
+static inline struct user_regs_struct test_regs(void)
+{
+	return (struct user_regs_struct){
+	    .rip = CODE, .rsp = STACK + PAGE_SIZE - 64, .eflags = 0x202};
+}
+
+static inline uint64_t test_now(void)
+{
+	return clock_now_ns(CLOCK_MONOTONIC);
+}
+
+#endif
