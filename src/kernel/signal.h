@@ -15,6 +15,8 @@
 #include "base/list.h"
 
 #define NSIG_GUEST 64
+/* The first signal that queues; glibc keeps two of them to itself, so its SIGRTMIN differs. */
+#define SIGRTMIN_KERNEL 32
 
 struct task;
 struct thread_group;

@@ -41,6 +41,7 @@
 #define RLIM_COUNT 16
 
 struct task;
+struct user_count;
 
 /* A session; its id is the leader's pid. Counted by the thread groups in it. */
 struct session {
@@ -63,7 +64,7 @@ struct thread_group {
 	atomic_uint refs;
 	pthread_mutex_t lock;
 	pid_t tgid;
-	struct task *leader;
+	struct task *leader; /* guarded by tasklist; NULL once the group is reaped */
 	/* task.group_link; changed with tasklist and lock held, so either is enough to walk it. */
 	struct list tasks;
 	unsigned ntasks; /* live ones; as tasks */
@@ -131,7 +132,8 @@ struct task {
 	struct fdtable *files;
 	struct fs *fs;
 	struct user_regs_struct regs; /* user state while outside the guest */
-	struct cred *cred; /* replaced as a whole, read by others under group->lock */
+	struct cred *cred; /* replaced as a whole; never NULL */
+	struct user_count *user; /* counts it against RLIMIT_NPROC; the real uid's. Own thread */
 	char comm[TASK_COMM_LEN];
 
 	/* Signals: guarded by group->lock, but for `blocked`, which only the owner writes (with it). */
@@ -145,7 +147,8 @@ struct task {
 	_Atomic bool dying;
 	_Atomic bool unkillable_sleep; /* only death may interrupt (vfork, de_thread) */
 	bool stopped;
-	bool parked_for_exit; /* do_exit is under way: never a target again */
+	bool fatal_fault; /* a forced signal is queued that even init dies of. With group->lock */
+	bool leaving; /* task_do_exit() is under way: never a target again. With group->lock */
 	/*
 	 * restart_syscall(2): a call that returns -ERESTART_RESTARTBLOCK leaves here what to do again:
 	 * its number, its arguments, and its deadline (CLOCK_MONOTONIC). It is then called with these
@@ -159,8 +162,8 @@ struct task {
 
 	uint64_t clear_child_tid; /* CLONE_CHILD_CLEARTID, set_tid_address */
 	uint64_t robust_list, robust_list_len;
-	struct task *vfork_parent; /* counted; parked until we exec or exit */
-	struct parker vfork_done;  /* the parent's place to sleep */
+	_Atomic bool vfork_waiting; /* the parent is parked below until we exec or exit */
+	struct parker vfork_done;
 	int exit_code;
 	char state; /* for /proc: R S D T Z X */
 	bool exited;
@@ -219,6 +222,8 @@ struct cred *task_get_cred(struct task *t);
  */
 void task_times(struct task *t, uint64_t *utime_ns, uint64_t *stime_ns);
 void group_times(struct thread_group *g, uint64_t *utime_ns, uint64_t *stime_ns);
+/* What /proc shows as the state: R, S, D, T, Z. The caller holds a reference. */
+char task_state(struct task *t);
 /* The parent's tgid as getppid(2) answers it; 0: came from outside. Caller holds tasklist. */
 pid_t group_ppid_locked(struct thread_group *g);
 
@@ -277,7 +282,8 @@ void task_kick(struct task *t);
 void syscall_dispatch(void);
 
 /* execve(2) on current. argv and env are guest addresses; -errno, or 0 and new registers. */
-long task_execve(struct file *at, const char *path, uint64_t argv, uint64_t env, unsigned flags);
+long task_execve(struct file *at, int at_fd, const char *path, uint64_t argv, uint64_t env,
+		 unsigned flags);
 
 /* Boots the kernel's tables on a platform. Called once, by sandbox/, before kthreadd_start(). */
 int kernel_boot(struct platform *platform, bool debug);

@@ -148,6 +148,11 @@ void fdtable_put(struct fdtable *t)
 	free(t);
 }
 
+bool fdtable_shared(struct fdtable *t)
+{
+	return atomic_load(&t->refs) > 1;
+}
+
 struct file *fdtable_lookup(struct fdtable *t, int fd)
 {
 	struct file *f = NULL;

@@ -122,6 +122,8 @@ struct fdtable *fdtable_new(void);
 struct fdtable *fdtable_copy(struct fdtable *t);
 struct fdtable *fdtable_get(struct fdtable *t); /* CLONE_FILES */
 void fdtable_put(struct fdtable *t);
+/* Has t other users than the caller (who must then copy it in execve and unshare)? */
+bool fdtable_shared(struct fdtable *t);
 
 /* The description behind guest descriptor fd with a reference, or NULL (-EBADF). O_PATH included. */
 struct file *fdtable_lookup(struct fdtable *t, int fd);

@@ -18,4 +18,7 @@ typedef long (*syscall_fn)(const uint64_t a[6]);
 /* The name of a system call, or NULL if Linux has none of that number (that husk knows of). */
 const char *syscall_name(long nr);
 
+/* Goes on with the call that left its arguments in current->restart_* (restart_syscall(2)). */
+long syscall_restart(void);
+
 #endif

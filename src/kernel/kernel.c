@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+
+#include "kernel/internal.h"
+#include "vfs/signalfd.h"
+
+struct kernel kernel = {.tasklist = PTHREAD_RWLOCK_INITIALIZER};
+
+__thread struct task *current;
+
+static int signalfd_dequeue(uint64_t mask, siginfo_t *out)
+{
+	return signal_dequeue(mask, out) != 0;
+}
+
+static uint64_t signalfd_pending(uint64_t mask)
+{
+	uint64_t set;
+
+	pthread_mutex_lock(&current->group->lock);
+	set = current->pending.set | current->group->shared_pending.set;
+	pthread_mutex_unlock(&current->group->lock);
+	return set & mask;
+}
+
+static struct waitq *signalfd_queue(void)
+{
+	return &current->group->signal_wait;
+}
+
+int kernel_boot(struct platform *platform, bool debug)
+{
+	kernel.platform = platform;
+	kernel.debug = debug;
+	waitq_init(&kernel.last_task);
+	signal_fd_ops = (struct signal_fd_ops){signalfd_dequeue, signalfd_pending, signalfd_queue};
+	return 0;
+}
