@@ -51,8 +51,6 @@ void walk_end(struct walk *w);
  */
 bool path_is_fast(struct file *at, const char *path, int *dirfd);
 
-/* May the caller do this (R_OK, W_OK, X_OK) to the node, by its mode and owner? 0 or -EACCES. */
-int pnode_permission(struct pnode *n, int mask);
 
 /* ---- fs.c: where emulated trees stand ---------------------------------------------------------- */
 

@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
 #include <stdlib.h>
@@ -77,54 +76,6 @@ bool path_is_fast(struct file *at, const char *path, int *dirfd)
 	cwd = fs_cwd_node();
 	pnode_put(cwd);
 	return !cwd;
-}
-
-/* The capability is effective on this thread, that is: for the guest's task (it is mirrored). */
-static bool thread_capable(int cap)
-{
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2];
-
-	if (host_call(SYS_capget, &head, data) < 0)
-		return false;
-	return data[cap / 32].effective >> (cap % 32) & 1;
-}
-
-static bool thread_in_group(gid_t gid)
-{
-	gid_t groups[64];
-	long n;
-
-	if ((gid_t)host_call(SYS_getegid) == gid)
-		return true;
-	n = host_call(SYS_getgroups, 64, groups);
-	for (long i = 0; i < n; i++)
-		if (groups[i] == gid)
-			return true;
-	return false;
-}
-
-int pnode_permission(struct pnode *n, int mask)
-{
-	unsigned bits = n->mode & 7;
-	int missing;
-
-	if (S_ISLNK(n->mode) || (mask & ~(int)bits & 7) == 0)
-		return 0;
-	if ((uid_t)host_call(SYS_geteuid) == n->uid)
-		bits = n->mode >> 6 & 7;
-	else if (thread_in_group(n->gid))
-		bits = n->mode >> 3 & 7;
-	missing = mask & ~(int)bits & 7;
-	if (!missing)
-		return 0;
-	if (!(missing & W_OK) && (S_ISDIR(n->mode) || !(missing & X_OK)) &&
-	    thread_capable(CAP_DAC_READ_SEARCH))
-		return 0;
-	if ((S_ISDIR(n->mode) || !(missing & X_OK) || (n->mode & 0111)) &&
-	    thread_capable(CAP_DAC_OVERRIDE))
-		return 0;
-	return -EACCES;
 }
 
 static int open_step(int dirfd, const char *name)
