@@ -24,3 +24,6 @@ libkernel_a_SOURCES += \
 libkernel_a_SOURCES += \
 	src/kernel/futex.c src/kernel/futex.h src/kernel/futex_pi.c src/kernel/futex_queue.h \
 	src/kernel/syscalls/futex.c src/kernel/syscalls/memory.c src/kernel/syscalls/socket.c
+libkernel_a_SOURCES += \
+	src/kernel/jobcontrol.c src/kernel/jobcontrol.h src/kernel/procinfo.c \
+	src/kernel/procinfo.h src/kernel/procinfo_mm.c

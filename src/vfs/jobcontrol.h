@@ -18,7 +18,7 @@ struct job_control_ops {
 	pid_t (*current_session)(void);
 	pid_t (*current_pgrp)(void);
 	bool (*current_is_session_leader)(void);
-	/* The controlling terminal of the caller's session, or NULL. Borrowed while the caller runs. */
+	/* The controlling terminal of the caller's session with a reference, or NULL. */
 	struct tty *(*current_tty)(void);
 	/* Makes tty the controlling terminal of the caller's session (or of none: NULL). 0, -EPERM. */
 	int (*set_current_tty)(struct tty *tty);

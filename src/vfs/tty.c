@@ -56,6 +56,16 @@ int tty_reopen(struct tty *t, unsigned flags, struct file **out)
 	return t->host ? tty_host_reopen(t, flags, out) : pty_open_slave(t, flags, out);
 }
 
+/* Is t (any, if NULL) the controlling terminal of the caller? */
+static bool current_has(struct tty *t)
+{
+	struct tty *mine = job_control.current_tty();
+	bool yes = t ? mine == t : mine != NULL;
+
+	tty_put(mine);
+	return yes;
+}
+
 static void ids(struct tty *t, pid_t *session, pid_t *pgrp)
 {
 	pthread_mutex_lock(&t->lock);
@@ -171,7 +181,7 @@ void tty_opened(struct tty *t, unsigned flags)
 {
 	if ((flags & O_NOCTTY) || (flags & O_ACCMODE) == O_WRONLY)
 		return;
-	if (!job_control.current_is_session_leader() || job_control.current_tty())
+	if (!job_control.current_is_session_leader() || current_has(NULL))
 		return;
 	/* A terminal that is somebody else's stays theirs: no error for open(2). */
 	(void)acquire(t);
@@ -195,7 +205,7 @@ static long set_controlling(struct tty *t, bool steal)
 	ids(t, &session, &pgrp);
 	if (leader && session == mine)
 		return 0;
-	if (!leader || job_control.current_tty())
+	if (!leader || current_has(NULL))
 		return -EPERM;
 	if (session) {
 		if (!steal || !host_sys_admin())
@@ -209,7 +219,7 @@ static long set_controlling(struct tty *t, bool steal)
 /* TIOCNOTTY: the leader hangs the terminal up; for anybody else it changes nothing to see. */
 static long give_up(struct tty *t)
 {
-	if (job_control.current_tty() != t)
+	if (!current_has(t))
 		return -ENOTTY;
 	if (job_control.current_is_session_leader())
 		tty_disassociate(t, false);
@@ -226,7 +236,7 @@ static long set_foreground(struct tty *t, uint64_t arg)
 	if (copy_in_obj(&pgrp, arg) < 0)
 		return -EFAULT;
 	ids(t, &session, &old);
-	if (job_control.current_tty() != t || session != job_control.current_session())
+	if (!current_has(t) || session != job_control.current_session())
 		return -ENOTTY;
 	if (pgrp < 0)
 		return -EINVAL;
@@ -246,7 +256,7 @@ long tty_job_ioctl(struct tty *t, unsigned cmd, uint64_t arg, bool caller_must_o
 	switch (cmd) {
 	case TIOCGPGRP:
 	case TIOCGSID:
-		if (caller_must_own && job_control.current_tty() != t)
+		if (caller_must_own && !current_has(t))
 			return -ENOTTY;
 		ids(t, &session, &pgrp);
 		if (cmd == TIOCGSID && !session)
@@ -269,8 +279,11 @@ long tty_job_ioctl(struct tty *t, unsigned cmd, uint64_t arg, bool caller_must_o
 int tty_open_current(unsigned flags, struct file **out)
 {
 	struct tty *t = job_control.current_tty();
+	int r;
 
 	if (!t)
 		return -ENXIO;
-	return tty_reopen(t, flags | O_NOCTTY, out);
+	r = tty_reopen(t, flags | O_NOCTTY, out);
+	tty_put(t);
+	return r;
 }
