@@ -400,6 +400,33 @@ int memory_decommit(struct memory *m, frame_t first, unsigned count)
 	return 0;
 }
 
+/*
+ * Pages that were swapped out are not in core, but they are data: mincore() says no to them, the
+ * file's map of holes does not. It is only asked about what mincore() denies.
+ */
+static void find_swapped(struct memory *m, frame_t first, unsigned count, uint8_t *vec)
+{
+	off_t base = (off_t)first << PAGE_SHIFT, end = base + ((off_t)count << PAGE_SHIFT);
+
+	for (unsigned i = 0; i < count;) {
+		off_t data, hole;
+
+		if (vec[i]) {
+			i++;
+			continue;
+		}
+		data = lseek(m->fd, base + ((off_t)i << PAGE_SHIFT), SEEK_DATA);
+		if (data < 0 || data >= end)
+			return;
+		hole = lseek(m->fd, data, SEEK_HOLE);
+		if (hole < 0 || hole > end)
+			hole = end;
+		i = (data - base) >> PAGE_SHIFT;
+		for (; i < (hole - base) >> PAGE_SHIFT; i++)
+			vec[i] = 1;
+	}
+}
+
 int memory_committed(struct memory *m, frame_t first, unsigned count, uint8_t *vec)
 {
 	check_range(m, first, count);
@@ -407,6 +434,7 @@ int memory_committed(struct memory *m, frame_t first, unsigned count, uint8_t *v
 		return -errno;
 	for (unsigned i = 0; i < count; i++)
 		vec[i] &= 1;
+	find_swapped(m, first, count, vec);
 	return 0;
 }
 
