@@ -631,15 +631,17 @@ static int syntax_error(struct parser *p, yajl_handle json, const char *text, si
 	size_t at = yajl_get_bytes_consumed(json);
 	size_t line = 1;
 	char *why = reason ? strstr((char *)reason, ": ") : NULL;
+	const bool truncated = why && strncmp(why, ": premature EOF", 15) == 0;
 
-	why = why ? why + 2 : (char *)"not understood";
-	why[strcspn(why, "\n.")] = 0;
-	for (size_t i = 0; i < at && i < len; i++)
+	for (size_t i = 0; i < (truncated ? len : at) && i < len; i++)
 		line += text[i] == '\n';
-	if (strcmp(why, "premature EOF") == 0)
+	if (why)
+		why[strcspn(why, "\n.")] = 0;
+	if (truncated)
 		p->code = oci_error(p->err, -EINVAL, "line %zu: the document ends too early", line);
 	else
-		p->code = oci_error(p->err, -EINVAL, "line %zu: not JSON: %s", line, why);
+		p->code = oci_error(p->err, -EINVAL, "line %zu: not JSON: %s", line,
+				    why ? why + 2 : "not understood");
 	if (reason)
 		yajl_free_error(json, reason);
 	return p->code;

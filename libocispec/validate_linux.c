@@ -80,6 +80,23 @@ static void sysctl_dotted(char *out, size_t size, const char *name)
 	out[i] = 0;
 }
 
+/*
+ * Whether each part between the dots is a name. A part of slashes only is a file name of dots only
+ * ("net.//.kernel.panic" is net/../kernel/panic), and would lead out of the namespace's settings.
+ */
+static bool sysctl_is_proper(const char *dotted)
+{
+	for (const char *part = dotted;; part++) {
+		size_t n = strcspn(part, ".");
+
+		if (strspn(part, "/") >= n)
+			return false;
+		part += n;
+		if (!*part)
+			return true;
+	}
+}
+
 static int check_sysctl(const struct oci_config *c, char **err)
 {
 	const struct oci_map *m = &c->linux->sysctl;
@@ -90,15 +107,16 @@ static int check_sysctl(const struct oci_config *c, char **err)
 
 		sysctl_dotted(dotted, sizeof(dotted), m->keys[i]);
 		type = sysctl_namespace(dotted);
-		if (!type || strstr(dotted, ".."))
+		if (!type || !sysctl_is_proper(dotted))
 			return oci_error(err, -EINVAL,
 					 "linux.sysctl[%s]: is not a setting of a namespace, it would "
 					 "change the host",
 					 oci_quote(quoted, m->keys[i]));
 		if (!oci_find_namespace(c, type))
 			return oci_error(err, -EINVAL,
-					 "linux.sysctl[%s]: needs a %s namespace in linux.namespaces",
-					 oci_quote(quoted, m->keys[i]), type);
+					 "linux.sysctl[%s]: needs %s %s namespace in linux.namespaces",
+					 oci_quote(quoted, m->keys[i]), type[0] == 'i' ? "an" : "a",
+					 type);
 	}
 	return 0;
 }
