@@ -113,17 +113,10 @@ static void install_signals(struct task *t)
 
 static void install_files(struct task *t)
 {
-	if (fdtable_shared(t->files)) {
-		struct fdtable *own = fdtable_copy(t->files), *old = t->files;
+	struct fdtable *own = fdtable_shared(t->files) ? fdtable_copy(t->files) : NULL;
 
-		if (own) {
-			pthread_mutex_lock(&t->lock);
-			t->files = own;
-			pthread_mutex_unlock(&t->lock);
-			fdtable_use(own, &t->group->rlim_nofile);
-			fdtable_put(old);
-		}
-	}
+	if (own)
+		task_set_files(own);
 	fdtable_close_on_exec(t->files);
 }
 

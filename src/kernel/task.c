@@ -147,6 +147,17 @@ struct cred *task_get_cred(struct task *t)
 	return c;
 }
 
+void task_set_files(struct fdtable *files)
+{
+	struct fdtable *old = current->files;
+
+	pthread_mutex_lock(&current->lock);
+	current->files = files;
+	pthread_mutex_unlock(&current->lock);
+	fdtable_use(files, &current->group->rlim_nofile);
+	fdtable_put(old);
+}
+
 struct mm *task_set_mm(struct mm *mm)
 {
 	struct mm *old = current->mm;

@@ -216,6 +216,8 @@ struct mm *task_get_mm(struct task *t);
 struct fdtable *task_get_files(struct task *t);
 struct fs *task_get_fs(struct task *t);
 struct cred *task_get_cred(struct task *t);
+/* Gives current another descriptor table (consumed) and puts the old one. */
+void task_set_files(struct fdtable *files);
 /*
  * CPU time of a task, ns, running or dead; of a group with its dead threads (its reaped children
  * are apart, in cutime_ns and cstime_ns). The caller holds a reference.

@@ -541,15 +541,11 @@ long sys_unshare(const uint64_t a[6])
 		return -EPERM;
 	}
 	if ((flags & CLONE_FILES) && fdtable_shared(current->files)) {
-		struct fdtable *own = fdtable_copy(current->files), *old = current->files;
+		struct fdtable *own = fdtable_copy(current->files);
 
 		if (!own)
 			return -ENOMEM;
-		pthread_mutex_lock(&current->lock);
-		current->files = own;
-		pthread_mutex_unlock(&current->lock);
-		fdtable_use(own, &current->group->rlim_nofile);
-		fdtable_put(old);
+		task_set_files(own);
 	}
 	if (flags & CLONE_FS) {
 		struct fs *own = fs_copy(current->fs), *old = current->fs;
