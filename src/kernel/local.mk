@@ -26,4 +26,6 @@ libkernel_a_SOURCES += \
 	src/kernel/syscalls/futex.c src/kernel/syscalls/memory.c src/kernel/syscalls/socket.c
 libkernel_a_SOURCES += \
 	src/kernel/jobcontrol.c src/kernel/jobcontrol.h src/kernel/procinfo.c \
-	src/kernel/procinfo.h src/kernel/procinfo_mm.c
+	src/kernel/procinfo.h src/kernel/procinfo_mm.c src/kernel/clock.c \
+	src/kernel/timer.c src/kernel/timer.h src/kernel/timer_heap.c \
+	src/kernel/timer_heap.h src/kernel/syscalls/time.c
