@@ -18,3 +18,7 @@ libcli_a_SOURCES = \
 	src/cli/state.c \
 	src/cli/unsupported.c
 husk_SOURCES = src/cli/main.c
+
+dist_man_MANS += man/husk.1
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = contrib/completions/husk.bash

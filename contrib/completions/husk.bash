@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Completion of husk's command line for bash.
+
+# The names of the containers below the --root that was given, or of those in the default place.
+_husk_containers() {
+	local i root=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--root) root=(--root "${COMP_WORDS[i + 1]}") ;;
+		esac
+	done
+	husk "${root[@]}" list --quiet 2>/dev/null
+}
+
+# The command on the line and where it stands: sets command and command_at.
+_husk_find_command() {
+	local i
+	command= command_at=0
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--log | --log-format | --root | --criu | --rootless) ((i++)) ;;
+		-* | =) ;;
+		*)
+			command=${COMP_WORDS[i]}
+			command_at=$i
+			return
+			;;
+		esac
+	done
+}
+
+# How many arguments stand behind the command, options and their values not counted.
+_husk_count_arguments() {
+	local i
+	arguments=0
+	for ((i = command_at + 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--bundle | -b | --console-socket | --pid-file | --preserve-fds | --format | -f | --cwd | \
+			--env | -e | --user | -u | --additional-gids | -g | --process | -p | --process-label | \
+			--apparmor | --cap | -c)
+			# -f is a flag of delete, and takes a value elsewhere.
+			[[ $command == delete ]] || ((i++))
+			;;
+		-*) ;;
+		*) ((arguments++)) ;;
+		esac
+	done
+}
+
+_husk() {
+	local cur prev command command_at arguments
+	local create="--bundle --console-socket --pid-file --no-pivot --no-new-keyring --preserve-fds"
+	local -A options=(
+		[check]="" [create]="$create" [delete]="--force"
+		[exec]="--console-socket --cwd --env --tty --user --additional-gids --process --detach
+			--pid-file --process-label --apparmor --no-new-privs --cap --preserve-fds
+			--ignore-paused"
+		[features]="" [help]="" [kill]="--all" [list]="--format --quiet" [ps]="--format"
+		[run]="$create --detach --keep --no-subreaper" [spec]="--bundle --rootless" [start]=""
+		[state]="" [version]=""
+	)
+	local signals="HUP INT QUIT ABRT KILL USR1 USR2 TERM CHLD CONT STOP TSTP WINCH"
+
+	cur=${COMP_WORDS[COMP_CWORD]}
+	prev=${COMP_WORDS[COMP_CWORD - 1]}
+	COMPREPLY=()
+
+	case $prev in
+	--root | --bundle | -b)
+		COMPREPLY=($(compgen -d -- "$cur"))
+		return
+		;;
+	--log | --pid-file | --console-socket | --process)
+		COMPREPLY=($(compgen -f -- "$cur"))
+		return
+		;;
+	--log-format)
+		COMPREPLY=($(compgen -W "text json" -- "$cur"))
+		return
+		;;
+	--format)
+		COMPREPLY=($(compgen -W "table json" -- "$cur"))
+		return
+		;;
+	esac
+
+	_husk_find_command
+	if [[ -z $command ]]; then
+		if [[ $cur == -* ]]; then
+			COMPREPLY=($(compgen -W "--debug --log --log-format --root --systemd-cgroup --help
+				--version" -- "$cur"))
+		else
+			COMPREPLY=($(compgen -W "${!options[*]}" -- "$cur"))
+		fi
+		return
+	fi
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "${options[$command]} --help" -- "$cur"))
+		return
+	fi
+	_husk_count_arguments
+	case $command:$arguments in
+	help:0) COMPREPLY=($(compgen -W "${!options[*]}" -- "$cur")) ;;
+	delete:0 | exec:0 | kill:0 | ps:0 | start:0 | state:0)
+		COMPREPLY=($(compgen -W "$(_husk_containers)" -- "$cur"))
+		;;
+	kill:1) COMPREPLY=($(compgen -W "$signals" -- "$cur")) ;;
+	esac
+}
+
+complete -F _husk husk
