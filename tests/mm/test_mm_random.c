@@ -15,13 +15,16 @@
 #include <unistd.h>
 
 #include "base/safecopy.h"
-#include "fake_platform.h"
 #include "fake_vfs.h"
+#include "machine.h"
 #include "mm/mm.h"
 
 #define BASE 0x10055000UL /* not aligned to a chunk on purpose */
 #define PAGES 1400
 #define MMS 5
+#ifndef ROUNDS
+#define ROUNDS 20000
+#endif
 #define WORD 5 /* which word of a page is looked at */
 #define FILE_PAGES 700
 #define SHARED_SLOTS 200000
@@ -75,29 +78,6 @@ static uint64_t *value_of(struct model_page *p)
 	return p->kind == SHARED ? p->shared : &p->value;
 }
 
-/* The CPU: looks into the page table, takes faults. */
-static enum fault_result guest(struct mm *mm, unsigned page, bool write, uint64_t *value)
-{
-	unsigned access = write ? ACCESS_WRITE : ACCESS_READ;
-
-	for (int tries = 0; tries < 3; tries++) {
-		uint64_t *p = fake_translate(mm->as, address(page), access);
-		enum fault_result r;
-
-		if (p) {
-			if (write)
-				p[WORD] = *value;
-			*value = p[WORD];
-			return FAULT_DONE;
-		}
-		r = mm_fault(mm, address(page) + rnd(PAGE_SIZE), access);
-		if (r != FAULT_DONE)
-			return r;
-	}
-	require(!"faults end");
-	return FAULT_OOM;
-}
-
 static void access_page(struct space *s, unsigned page, bool write)
 {
 	struct model_page *p = &s->page[page];
@@ -107,7 +87,7 @@ static void access_page(struct space *s, unsigned page, bool write)
 	if (write && (p->prot & PROT_WRITE) && p->kind != NONE)
 		*value_of(p) = v;
 	if (rnd(2)) {
-		r = guest(s->mm, page, write, &v);
+		r = machine_access(s->mm, address(page) + WORD * 8, write, &v);
 		if (p->kind == NONE)
 			require(r == FAULT_SEGV_MAPERR);
 		else if (!p->prot || (write && !(p->prot & PROT_WRITE)))
@@ -282,7 +262,8 @@ static void one_step(void)
 
 	if (!s->mm) {
 		memset(s->page, 0, sizeof(s->page));
-		require(mm_new(fake_platform(), &s->mm) == 0);
+		require(mm_new(machine_platform(), &s->mm) == 0);
+		machine_prepare(s->mm);
 	}
 	switch (rnd(100)) {
 	case 0 ... 9:
@@ -307,7 +288,7 @@ static void one_step(void)
 		do_pin(s);
 		break;
 	case 40:
-		fake_forget(s->mm->as);
+		machine_forget(s->mm);
 		break;
 	case 41:
 		mm_put(s->mm);
@@ -335,7 +316,7 @@ static struct file *make_file(bool shared)
 
 int main(int argc, char **argv)
 {
-	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 20000;
+	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : ROUNDS;
 	unsigned seed = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
 
 	safecopy_init();
@@ -352,6 +333,6 @@ int main(int argc, char **argv)
 	}
 	file_put(file_private);
 	file_put(file_shared);
-	require(fake_frames_used() == 0 && fake_windows_used() == 0 && fake_files == 0);
+	require(machine_is_clean() && fake_files == 0);
 	return 0;
 }
