@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "kernel/internal.h"
+#include "kernel/seccomp.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
@@ -77,6 +78,8 @@ static void copy_plain_fields(struct task *t, const struct clone_args_k *a)
 		t->altstack = p->altstack;
 	if (a->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = a->child_tid;
+	t->seccomp = seccomp_get(p->seccomp);
+	t->seccomp_strict = p->seccomp_strict;
 	t->nice = p->nice;
 	t->policy = p->policy;
 	t->rt_priority = p->rt_priority;

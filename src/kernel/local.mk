@@ -29,3 +29,5 @@ libkernel_a_SOURCES += \
 	src/kernel/procinfo.h src/kernel/procinfo_mm.c src/kernel/clock.c \
 	src/kernel/timer.c src/kernel/timer.h src/kernel/timer_heap.c \
 	src/kernel/timer_heap.h src/kernel/syscalls/time.c
+libkernel_a_SOURCES += \
+	src/kernel/seccomp.c src/kernel/seccomp.h src/kernel/syscalls/seccomp.c

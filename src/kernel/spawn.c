@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "kernel/exec.h"
 #include "kernel/internal.h"
+#include "kernel/seccomp.h"
 #include "vfs/tty.h"
 
 /* ---- kthreadd ------------------------------------------------------------------------------------ */
@@ -291,6 +292,7 @@ static struct task *make_task(const struct spawn_args *a)
 	if (t->user)
 		atomic_fetch_add(&t->user->processes, 1);
 	t->nice = a->nice;
+	t->seccomp = seccomp_get(a->seccomp);
 	g->leader = t;
 	g->ntasks = 1;
 	memcpy(g->rlimits, a->rlimits, sizeof(g->rlimits));

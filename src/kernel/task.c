@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "kernel/internal.h"
+#include "kernel/seccomp.h"
 
 #define TASK_STACK_SIZE (256 * 1024)
 
@@ -87,6 +88,8 @@ void task_put(struct task *t)
 	if (t->cred)
 		cred_put(t->cred);
 	user_put(t->user);
+	seccomp_put(t->seccomp);
+	seccomp_put(atomic_load(&t->seccomp_offer));
 	if (t->group)
 		group_put(t->group);
 	pthread_mutex_destroy(&t->lock);

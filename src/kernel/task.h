@@ -168,6 +168,11 @@ struct task {
 	char state; /* for /proc: R S D T Z X */
 	bool exited;
 
+	/* seccomp(2): the own thread's, but for the offer, which a sibling's TSYNC leaves here. */
+	struct seccomp_filter *seccomp;
+	struct seccomp_filter *_Atomic seccomp_offer;
+	bool seccomp_strict;
+
 	int nice, policy, rt_priority;
 	unsigned long personality;
 	unsigned long timer_slack_ns;
@@ -253,6 +258,7 @@ struct spawn_args {
 	struct cred *cred;	/* consumed */
 	struct fdtable *files;	/* consumed */
 	struct tty *tty;	/* controlling terminal of the new session, or NULL; not consumed */
+	struct seccomp_filter *seccomp; /* or NULL; not consumed */
 	struct rlimit rlimits[RLIM_COUNT];
 	mode_t umask;
 	int oom_score_adj, nice;

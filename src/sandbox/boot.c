@@ -181,6 +181,25 @@ static void boot_kernel(void)
 	}
 }
 
+static void load_seccomp_profile(void)
+{
+	const struct oci_linux *l = sandbox.config->linux;
+	cleanup_error struct error err = ERROR_INIT;
+	cleanup_free struct sock_filter *insns = NULL;
+	size_t n;
+	int r;
+
+	if (!l || !l->seccomp)
+		return;
+	if (seccomp_profile_compile(l->seccomp, &insns, &n, &err) < 0)
+		fail(&err);
+	r = seccomp_new(NULL, insns, n, &seccomp_profile);
+	if (r < 0) {
+		error_errno(&err, r, "linux.seccomp: the compiled filter");
+		fail(&err);
+	}
+}
+
 static struct task *prepare_init(struct tty **console)
 {
 	struct spawn_args args = {.is_init = true, .on_exit = on_init_exit};
@@ -239,6 +258,7 @@ _Noreturn void sandbox_main(const struct sandbox_args *args)
 	safecopy_init();
 	host_thread_init(NULL, NULL);
 	boot_kernel();
+	load_seccomp_profile();
 	init = prepare_init(&console);
 	if (confine_capabilities(sandbox.config, &err) < 0 || confine_syscalls(&err) < 0)
 		fail(&err);

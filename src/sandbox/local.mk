@@ -8,4 +8,5 @@ libsandbox_a_SOURCES = \
 	src/sandbox/placeholder.c \
 	src/sandbox/process.c \
 	src/sandbox/process_list.c src/sandbox/process_list.h \
+	src/sandbox/seccomp_profile.c \
 	src/sandbox/protocol.c src/sandbox/protocol.h

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "kernel/seccomp.h"
 #include "kernel/task.h"
 #include "libocispec/ocispec.h"
 #include "sandbox/sandbox.h"
@@ -44,6 +45,17 @@ int placeholders_mount(const struct sandbox_args *args, struct error *err);
 int confine_capabilities(const struct oci_config *config, struct error *err);
 /* For the whole process: from here on only the host calls that husk makes. */
 int confine_syscalls(struct error *err);
+
+/* ---- seccomp_profile.c --------------------------------------------------------------------------- */
+
+/*
+ * config.json's linux.seccomp as instructions for seccomp_new(); *insns is malloc()ed. Names that
+ * x86-64 does not have are passed over, as the profile's other architectures are.
+ */
+int seccomp_profile_compile(const struct oci_seccomp *p, struct sock_filter **insns, size_t *n,
+			    struct error *err);
+/* The filter that every process of the container starts with; NULL: none. Set at boot. */
+extern struct seccomp_filter *seccomp_profile;
 
 /* ---- control.c ---------------------------------------------------------------------------------- */
 

@@ -171,6 +171,7 @@ int process_to_spawn(const struct oci_process *p, struct process_fds *fds, struc
 	args->env = (const char *const *)p->env;
 	args->cwd = p->cwd;
 	args->tty = *tty;
+	args->seccomp = seccomp_profile;
 	args->umask = p->user->has_umask ? p->user->umask : DEFAULT_UMASK;
 	args->oom_score_adj = p->has_oom_score_adj ? p->oom_score_adj : 0;
 	return 0;

@@ -9,6 +9,7 @@
 
 #include "base/usermem.h"
 #include "kernel/internal.h"
+#include "kernel/seccomp.h"
 #include "kernel/syscalls/syscalls.h"
 
 #ifndef PR_SET_VMA
@@ -219,7 +220,9 @@ long sys_prctl(const uint64_t a[6])
 	case PR_GET_CHILD_SUBREAPER:
 		return put_int(a[1], current->group->child_subreaper);
 	case PR_GET_SECCOMP:
-		return 0;
+		return seccomp_mode(current);
+	case PR_SET_SECCOMP:
+		return prctl_set_seccomp(a[1], a[2]);
 	case PR_GET_TIMERSLACK:
 		return current->timer_slack_ns;
 	case PR_SET_TIMERSLACK:

@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 
 #include "base/log.h"
+#include "kernel/seccomp.h"
 #include "kernel/syscalls/syscalls.h"
 #include "kernel/task.h"
 
@@ -49,6 +50,10 @@ void syscall_dispatch(void)
 	long nr = (int)r->orig_rax;
 	long result;
 
+	if (!seccomp_allows(nr, args, &result)) {
+		r->rax = result;
+		return;
+	}
 	if (nr < 0 || nr >= SYSCALL_LIMIT || !functions[nr]) {
 		log_unimplemented(nr);
 		r->rax = -ENOSYS;

@@ -328,7 +328,7 @@ SYSCALL_NONE(313, finit_module)
 SYSCALL(314, sched_setattr) /* sched */
 SYSCALL(315, sched_getattr) /* sched */
 SYSCALL(316, renameat2) /* path */
-SYSCALL_NONE(317, seccomp)
+SYSCALL(317, seccomp) /* seccomp */
 SYSCALL(318, getrandom) /* system */
 SYSCALL(319, memfd_create) /* fd */
 SYSCALL_NONE(320, kexec_file_load)
