@@ -5,7 +5,7 @@ libocispec_a_SOURCES = \
 	libocispec/names.c \
 	libocispec/object.c libocispec/object.h \
 	libocispec/ocispec.h \
-	libocispec/parse.c \
+	libocispec/parse.c libocispec/parse_error.c libocispec/parser.h \
 	libocispec/tables.h \
 	libocispec/validate.c libocispec/validate.h \
 	libocispec/validate_linux.c \

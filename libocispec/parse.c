@@ -5,135 +5,15 @@
  * never held as a tree, so what a file can make us allocate is bounded by what the tables ask for,
  * and by OCI_MAX_MEMORY.
  */
-#include "libocispec/object.h"
+#include "libocispec/parser.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
-enum place {
-	IN_OBJECT, /* of the tables: object, base; field is that of the name read last, or NULL */
-	IN_ARRAY,  /* field's own array in the object at base; kind STRS, U32S or OBJS */
-	IN_MAP,	   /* field's own map in the object at base; kind MAP or OBJMAP */
-	IN_SKIP,   /* below a name that the tables do not know */
-};
-
-struct frame {
-	enum place place;
-	const struct oci_object *object;
-	const struct oci_field *field;
-	void *base;
-	uint64_t named;	 /* IN_OBJECT: bit i is set when the name of field i was read */
-	uint64_t filled; /* … and its value was not null */
-};
-
-struct parser {
-	const struct oci_object *document;
-	void *result; /* the document's struct */
-	struct frame stack[OCI_MAX_DEPTH];
-	unsigned depth; /* frames in use; 0 before the document's brace and after its end */
-	bool finished;	/* the document's closing brace was read */
-	size_t memory;	/* bytes allocated */
-	size_t n_unknown;
-	int code; /* why a callback gave up */
-	char **err;
-};
-
-/* What yajl wants to hear. */
-#define GO_ON 1
-#define GIVE_UP 0
-
-/* ---- errors --------------------------------------------------------------------------------- */
-
-/* The name of the place the parser is at: `linux.namespaces[2].type`. Long names are cut. */
-static void describe_place(const struct parser *p, char *buf, size_t size)
-{
-	FILE *out = fmemopen(buf, size, "w");
-	char quoted[OCI_QUOTED];
-
-	buf[0] = 0;
-	if (!out)
-		return;
-	for (unsigned i = 0; i < p->depth; i++) {
-		const struct frame *f = &p->stack[i];
-		size_t n;
-
-		if (f->place == IN_OBJECT && f->field) {
-			fprintf(out, "%s%s", i ? "." : "", f->field->json);
-		} else if (f->place == IN_ARRAY) {
-			/* Complete elements of strings are counted when they end, objects at once. */
-			n = *(size_t *)oci_member(f->base, f->field->size_at);
-			n -= f->field->kind == OCI_OBJS && i + 1 < p->depth;
-			fprintf(out, "[%zu]", n);
-		} else if (f->place == IN_MAP) {
-			char **keys;
-
-			if (f->field->kind == OCI_MAP) {
-				const struct oci_map *map = oci_member(f->base, f->field->at);
-
-				keys = map->keys;
-				n = map->n;
-			} else {
-				keys = *(char ***)oci_member(f->base, f->field->keys_at);
-				n = *(size_t *)oci_member(f->base, f->field->size_at);
-			}
-			if (n)
-				fprintf(out, "[%s]", oci_quote(quoted, keys[n - 1]));
-		}
-	}
-	fclose(out);
-	buf[size - 1] = 0;
-}
-
-static int complain(struct parser *p, int code, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* Gives up with "PLACE: message". */
-static int complain(struct parser *p, int code, const char *fmt, ...)
-{
-	char place[1024], message[256];
-	va_list ap;
-
-	describe_place(p, place, sizeof(place));
-	va_start(ap, fmt);
-	vsnprintf(message, sizeof(message), fmt, ap);
-	va_end(ap);
-	p->code = oci_error(p->err, code, "%s: %s", place[0] ? place : "the document", message);
-	return GIVE_UP;
-}
-
-static const char *expectation(enum oci_kind kind)
-{
-	switch (kind) {
-	case OCI_STR:
-		return "a string";
-	case OCI_BOOL:
-		return "true or false";
-	case OCI_I32:
-		return "an integer from -2147483648 to 2147483647";
-	case OCI_I64:
-		return "an integer from -9223372036854775808 to 9223372036854775807";
-	case OCI_U16:
-		return "an integer from 0 to 65535";
-	case OCI_U32:
-		return "an integer from 0 to 4294967295";
-	case OCI_U64:
-		return "an integer from 0 to 18446744073709551615";
-	case OCI_STRS:
-	case OCI_U32S:
-	case OCI_OBJS:
-		return "an array";
-	case OCI_OBJ:
-	case OCI_MAP:
-	case OCI_OBJMAP:
-	case OCI_COUNT:
-		break;
-	}
-	return "an object";
-}
+/* ---- what may come ------------------------------------------------------------------------- */
 
 /*
  * What may come at the present place: the kind of the field in an object, or of the elements in an
@@ -164,17 +44,6 @@ static enum oci_kind wanted(const struct parser *p, bool *known)
 	}
 }
 
-static int unexpected(struct parser *p, enum oci_kind kind, const char *found)
-{
-	return complain(p, -EINVAL, "expected %s, found %s", expectation(kind), found);
-}
-
-static int no_memory(struct parser *p)
-{
-	p->code = oci_error(p->err, -ENOMEM, "out of memory");
-	return GIVE_UP;
-}
-
 /* ---- memory --------------------------------------------------------------------------------- */
 
 /* realloc() on the document's account; from old to size bytes, what is new is zeroed. NULL: gave up. */
@@ -184,13 +53,13 @@ static void *grow(struct parser *p, void *old_block, size_t old, size_t size)
 
 	p->memory += size - old;
 	if (p->memory > OCI_MAX_MEMORY) {
-		complain(p, -EFBIG, "the document needs more than %u MiB of memory",
+		parser_complain(p, -EFBIG, "the document needs more than %u MiB of memory",
 			 OCI_MAX_MEMORY >> 20);
 		return NULL;
 	}
 	block = realloc(old_block, size);
 	if (!block) {
-		no_memory(p);
+		parser_no_memory(p);
 		return NULL;
 	}
 	memset(block + old, 0, size - old);
@@ -219,7 +88,7 @@ static char *copy_string(struct parser *p, const unsigned char *s, size_t len)
 	char *copy;
 
 	if (len && memchr(s, 0, len)) {
-		complain(p, -EINVAL, "contains a NUL character");
+		parser_complain(p, -EINVAL, "contains a NUL character");
 		return NULL;
 	}
 	/* 16: what the allocator itself spends, for the account's honesty with many short strings */
@@ -253,7 +122,7 @@ static int on_null(void *ctx)
 	/* As a field's value it means that the field is absent, as Go's encoders write it. */
 	if (!known || (p->depth && top(p)->place == IN_OBJECT))
 		return GO_ON;
-	return unexpected(p, kind, "null");
+	return parser_unexpected(p, kind, "null");
 }
 
 static int on_boolean(void *ctx, int value)
@@ -266,7 +135,7 @@ static int on_boolean(void *ctx, int value)
 	if (!known)
 		return GO_ON;
 	if (kind != OCI_BOOL)
-		return unexpected(p, kind, value ? "true" : "false");
+		return parser_unexpected(p, kind, value ? "true" : "false");
 	*(bool *)oci_member(f->base, f->field->at) = value;
 	*(bool *)oci_member(f->base, f->field->size_at) = true;
 	mark_filled(f);
@@ -330,11 +199,11 @@ static int on_number(void *ctx, const char *text, size_t len)
 	if (!known)
 		return GO_ON;
 	if (kind < OCI_I32 || kind > OCI_U64)
-		return unexpected(p, kind, "a number");
+		return parser_unexpected(p, kind, "a number");
 	if (!read_integer(text, len, kind, &bits)) {
 		snprintf(found, sizeof(found), "%.*s%s", (int)(len < 32 ? len : 32), text,
 			 len > 32 ? "…" : "");
-		return unexpected(p, kind, found);
+		return parser_unexpected(p, kind, found);
 	}
 	if (f->place == IN_ARRAY) {
 		n = oci_member(f->base, f->field->size_at);
@@ -360,7 +229,7 @@ static int on_string(void *ctx, const unsigned char *s, size_t len)
 	if (!known)
 		return GO_ON;
 	if (kind != OCI_STR)
-		return unexpected(p, kind, "a string");
+		return parser_unexpected(p, kind, "a string");
 	copy = copy_string(p, s, len);
 	if (!copy)
 		return GIVE_UP;
@@ -390,7 +259,7 @@ static struct frame *push(struct parser *p, enum place place)
 	struct frame *f;
 
 	if (p->depth == OCI_MAX_DEPTH) {
-		complain(p, -EFBIG, "nested deeper than %d levels", OCI_MAX_DEPTH);
+		parser_complain(p, -EFBIG, "nested deeper than %d levels", OCI_MAX_DEPTH);
 		return NULL;
 	}
 	f = &p->stack[p->depth++];
@@ -464,7 +333,7 @@ static int on_start_map(void *ctx)
 		return start_struct(p);
 	if (kind == OCI_MAP || kind == OCI_OBJMAP)
 		return push_collection(p, IN_MAP);
-	return unexpected(p, kind, "an object");
+	return parser_unexpected(p, kind, "an object");
 }
 
 static int on_start_array(void *ctx)
@@ -477,7 +346,7 @@ static int on_start_array(void *ctx)
 		return push(p, IN_SKIP) ? GO_ON : GIVE_UP;
 	if (kind == OCI_STRS || kind == OCI_U32S || kind == OCI_OBJS)
 		return push_collection(p, IN_ARRAY);
-	return unexpected(p, kind, "an array");
+	return parser_unexpected(p, kind, "an array");
 }
 
 static int on_end_array(void *ctx)
@@ -501,7 +370,7 @@ static int enter_field(struct parser *p, struct frame *f, const char *key, size_
 			continue;
 		f->field = &o->fields[i];
 		if (f->named & UINT64_C(1) << i)
-			return complain(p, -EINVAL, "given twice");
+			return parser_complain(p, -EINVAL, "given twice");
 		f->named |= UINT64_C(1) << i;
 		return GO_ON;
 	}
@@ -562,7 +431,7 @@ static int finish_map(struct parser *p, const struct frame *f)
 		return GO_ON;
 	sorted = malloc(n * sizeof(*sorted));
 	if (!sorted)
-		return no_memory(p);
+		return parser_no_memory(p);
 	memcpy(sorted, keys, n * sizeof(*sorted));
 	qsort(sorted, n, sizeof(*sorted), compare_names);
 	for (size_t i = 1; i < n && !twice; i++)
@@ -572,7 +441,7 @@ static int finish_map(struct parser *p, const struct frame *f)
 	if (!twice)
 		return GO_ON;
 	p->depth--;
-	return complain(p, -EINVAL, "%s given twice", oci_quote(quoted, twice));
+	return parser_complain(p, -EINVAL, "%s given twice", oci_quote(quoted, twice));
 }
 
 /* The end of a struct: is what must be there, there? */
@@ -586,7 +455,7 @@ static int finish_struct(struct parser *p, struct frame *f)
 			continue;
 		f->field = field;
 		if (field->need == OCI_REQ)
-			return complain(p, -EINVAL, "missing, but required");
+			return parser_complain(p, -EINVAL, "missing, but required");
 		if (field->need == OCI_DEF) {
 			*at = grow(p, NULL, 0, field->object()->size);
 			if (!*at)
@@ -653,7 +522,7 @@ static int read_document(struct parser *p, const char *text, size_t len)
 	yajl_status status;
 
 	if (!json) {
-		no_memory(p);
+		parser_no_memory(p);
 		return p->code;
 	}
 	status = yajl_parse(json, (const unsigned char *)text, len);
@@ -674,8 +543,8 @@ static void note_unknown(const struct parser *p)
 			*(size_t *)oci_member(p->result, p->document->fields[i].at) = p->n_unknown;
 }
 
-static int parse_document(const struct oci_object *document, const char *text, size_t len,
-			  void **out, char **err)
+static int parse_document(const struct oci_object *document, const char *prefix, const char *text,
+			  size_t len, void **out, char **err)
 {
 	struct parser *p;
 	int code;
@@ -688,10 +557,11 @@ static int parse_document(const struct oci_object *document, const char *text, s
 	if (!p)
 		return oci_error(err, -ENOMEM, "out of memory");
 	p->document = document;
+	p->prefix = prefix;
 	p->err = err;
 	p->result = calloc(1, document->size);
 	if (!p->result)
-		no_memory(p);
+		parser_no_memory(p);
 	else
 		read_document(p, text, len);
 	code = p->code;
@@ -706,6 +576,7 @@ static int parse_document(const struct oci_object *document, const char *text, s
 	return code;
 }
 
+/* Types are all there is to these two. */
 static int no_rules(const void *x, char **err)
 {
 	return 0;
@@ -714,11 +585,11 @@ static int no_rules(const void *x, char **err)
 #define oci_state_validate no_rules
 #define oci_features_validate no_rules
 
-#define DEFINE_PARSE(X)                                                                            \
+#define DEFINE_PARSE(X, prefix)                                                                    \
 	int oci_##X##_parse(const char *text, size_t len, struct oci_##X **out, char **err)        \
 	{                                                                                          \
 		void *x = NULL;                                                                    \
-		int r = parse_document(oci_object_##X(), text, len, &x, err);                      \
+		int r = parse_document(oci_object_##X(), prefix, text, len, &x, err);              \
                                                                                                    \
 		if (!r)                                                                            \
 			r = oci_##X##_validate(x, err);                                            \
@@ -729,7 +600,7 @@ static int no_rules(const void *x, char **err)
 		*out = x;                                                                          \
 		return r;                                                                          \
 	}
-DEFINE_PARSE(config)
-DEFINE_PARSE(process)
-DEFINE_PARSE(state)
-DEFINE_PARSE(features)
+DEFINE_PARSE(config, "")
+DEFINE_PARSE(process, "process.")
+DEFINE_PARSE(state, "")
+DEFINE_PARSE(features, "")

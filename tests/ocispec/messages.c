@@ -303,6 +303,25 @@ static void expect(const char *text, size_t len, int code, const char *message)
 	CHECK(oci_config_parse(text, len, &c, NULL) == code);
 }
 
+/* A process object alone is named as it is in config.json, whoever finds the mistake. */
+static void process_alone(void)
+{
+	static const char *const documents[][2] = {
+	    {"{\"args\":[\"a\"]}", "process.cwd: missing, but required"},
+	    {"{\"cwd\":\"/\"}", "process.args: must not be empty"},
+	    {"[]", "the document: expected an object, found an array"},
+	};
+
+	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
+		struct oci_process *p = NULL;
+		char *err = NULL;
+
+		CHECK(oci_process_parse(documents[i][0], strlen(documents[i][0]), &p, &err) == -EINVAL);
+		CHECK(!p && err && strcmp(err, documents[i][1]) == 0);
+		free(err);
+	}
+}
+
 static void too_deep(void)
 {
 	char text[4096] = "{\"x\":", *p = text + strlen(text);
@@ -370,6 +389,7 @@ int main(void)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		expect(cases[i].text, strlen(cases[i].text), -EINVAL, cases[i].message);
+	process_alone();
 	too_deep();
 	too_large();
 	files();
