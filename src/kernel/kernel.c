@@ -2,6 +2,8 @@
 #include <errno.h>
 
 #include "kernel/internal.h"
+#include "kernel/jobcontrol.h"
+#include "kernel/procinfo.h"
 #include "vfs/signalfd.h"
 
 struct kernel kernel = {.tasklist = PTHREAD_RWLOCK_INITIALIZER};
@@ -33,6 +35,8 @@ int kernel_boot(struct platform *platform, bool debug)
 	kernel.platform = platform;
 	kernel.debug = debug;
 	waitq_init(&kernel.last_task);
+	procinfo_init();
+	jobcontrol_init();
 	signal_fd_ops = (struct signal_fd_ops){signalfd_dequeue, signalfd_pending, signalfd_queue};
 	return 0;
 }

@@ -88,20 +88,6 @@ unsigned file_poll(struct file *f)
 	return r > 0 ? (unsigned short)p.revents : 0;
 }
 
-/* A second opening of a terminal: the host's by its descriptor, an inner one by its name. */
-static int reopen_tty(struct file *f, struct tty *tty, unsigned flags, struct file **out)
-{
-	char path[64];
-	int fd;
-
-	if (!tty->host) {
-		snprintf(path, sizeof(path), "/dev/%s", tty->name);
-		return path_open(NULL, path, flags, 0, 0, out);
-	}
-	fd = hostproc_reopen(f->fd, (int)(flags | O_CLOEXEC | O_NOCTTY));
-	return fd < 0 ? fd : tty_open_host(fd, flags, tty, out);
-}
-
 int file_reopen(struct file *f, unsigned flags, struct file **out)
 {
 	struct pnode *node = pnode_of_file(f);
@@ -116,7 +102,7 @@ int file_reopen(struct file *f, unsigned flags, struct file **out)
 		return 0;
 	}
 	if (tty && !(flags & O_PATH))
-		return reopen_tty(f, tty, flags, out);
+		return tty_reopen(tty, flags, out);
 	if (!file_is_host(f) || (f->type == S_IFSOCK && !(flags & O_PATH)))
 		return -ENXIO;
 	fd = hostproc_reopen(f->fd, (int)(flags | O_CLOEXEC | O_NOCTTY));
@@ -132,8 +118,10 @@ int file_path(struct file *f, char *buf, size_t n)
 
 	if (node)
 		return fs_pnode_path(node, buf, n);
-	if (tty && !tty->host)
+	if (tty)
 		len = snprintf(buf, n, "/dev/%s", tty->name);
+	else if (pty_is_master(f))
+		len = snprintf(buf, n, "/dev/ptmx");
 	else if (!file_is_host(f))
 		len = snprintf(buf, n, "anon_inode:[%s]", f->ops->name);
 	else if ((r = hostproc_fd_path(f->fd, buf, n)) < 0)

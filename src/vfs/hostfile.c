@@ -195,7 +195,6 @@ static const struct file_ops path_ops = {
  */
 static int special_device(int fd, dev_t rdev, unsigned flags, struct file **out)
 {
-	struct tty *tty;
 	int r;
 
 	if (rdev == makedev(5, 0) || rdev == makedev(5, 2)) {
@@ -206,10 +205,7 @@ static int special_device(int fd, dev_t rdev, unsigned flags, struct file **out)
 	}
 	if (!isatty(fd))
 		return 0;
-	tty = job_control.current_tty ? job_control.current_tty() : NULL;
-	if (tty && !(tty->host && (tty->rdev == rdev || rdev == makedev(5, 1))))
-		tty = NULL;
-	r = tty_open_host(fd, flags, tty, out);
+	r = tty_open_host(fd, flags, NULL, out);
 	return r < 0 ? r : 1;
 }
 

@@ -571,6 +571,11 @@ static const struct file_ops pty_master_ops = {
 	.release = master_release,
 };
 
+bool pty_is_master(struct file *f)
+{
+	return f->ops == &pty_master_ops;
+}
+
 static void pty_release(struct tty *t)
 {
 	struct pty *p = pty_of(t);

@@ -37,7 +37,11 @@ int tty_check_background(struct tty *t, int sig);
 /* The terminal behind an open description, borrowed; NULL if it is none. */
 struct tty *tty_of_file(struct file *f);
 
-/* Wraps a host terminal (stdin/out/err of the container; consumed) as a guest file with its tty. */
+/*
+ * Wraps a host terminal (stdin/out/err of the container; consumed) as a guest file with its tty.
+ * share NULL: the tty of an earlier opening of the same terminal, or a new one, which gets a number
+ * below /dev/pts.
+ */
 int tty_open_host(int fd, unsigned flags, struct tty *share, struct file **out);
 
 /* Opens the terminal t once more (/proc/PID/fd/N, /dev/tty, /dev/pts/N). -EIO after hang-up. */
@@ -55,6 +59,7 @@ void tty_disassociate(struct tty *t, bool exiting);
 /* /dev/tty, /dev/ptmx and /dev/console as opened by the guest. */
 int tty_open_current(unsigned flags, struct file **out);
 int pty_open_master(unsigned flags, struct file **out);
+bool pty_is_master(struct file *f);
 /* The root of the guest's /dev/pts. */
 struct pnode;
 struct pnode *devpts_root(void);
