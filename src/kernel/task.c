@@ -96,6 +96,12 @@ void task_put(struct task *t)
 	free(t);
 }
 
+struct thread_group *group_get(struct thread_group *g)
+{
+	atomic_fetch_add(&g->refs, 1);
+	return g;
+}
+
 void group_put(struct thread_group *g)
 {
 	if (!g || atomic_fetch_sub(&g->refs, 1) != 1)
