@@ -38,5 +38,7 @@ int kernel_boot(struct platform *platform, bool debug)
 	procinfo_init();
 	jobcontrol_init();
 	signal_fd_ops = (struct signal_fd_ops){signalfd_dequeue, signalfd_pending, signalfd_queue};
+	jobcontrol_init();
+	procinfo_init();
 	return 0;
 }
