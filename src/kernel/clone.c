@@ -278,8 +278,7 @@ static int prepare_child(struct task *t, const struct clone_args_k *a)
 		return r;
 	if (!(a->flags & CLONE_THREAD))
 		return make_group(t, a);
-	t->group = current->group;
-	atomic_fetch_add(&t->group->refs, 1);
+	t->group = group_get(current->group);
 	return 0;
 }
 

@@ -333,7 +333,7 @@ void task_do_exit(void)
 	context_release(context);
 	atomic_fetch_sub(&t->user->processes, 1);
 
-	atomic_fetch_add(&g->refs, 1);
+	group_get(g);
 	notify_world(t, last);
 	if (last && g->on_exit)
 		g->on_exit(g->on_exit_arg, g->exit_code);

@@ -89,7 +89,7 @@ struct thread_group *group_find(pid_t tgid)
 	pthread_rwlock_rdlock(&kernel.tasklist);
 	g = group_find_locked(tgid);
 	if (g)
-		atomic_fetch_add(&g->refs, 1);
+		group_get(g);
 	pthread_rwlock_unlock(&kernel.tasklist);
 	return g;
 }

@@ -60,19 +60,12 @@ int pidfd_new(struct thread_group *g, unsigned flags, struct file **out)
 	file_init(&p->file, &pidfd_ops, O_RDWR | flags, 0);
 	p->file.wait = &g->pidfd_wait;
 	p->file.ino = g->tgid;
-	p->group = g;
-	atomic_fetch_add(&g->refs, 1);
+	p->group = group_get(g);
 	*out = &p->file;
 	return 0;
 }
 
 struct thread_group *pidfd_group(struct file *f)
 {
-	struct thread_group *g;
-
-	if (f->ops != &pidfd_ops)
-		return NULL;
-	g = ((struct pidfd *)f)->group;
-	atomic_fetch_add(&g->refs, 1);
-	return g;
+	return f->ops == &pidfd_ops ? group_get(((struct pidfd *)f)->group) : NULL;
 }

@@ -195,7 +195,7 @@ static long kill_all(const siginfo_t *info)
 		n = group_next_locked(n + 1);
 		g = n > 0 ? group_find_locked(n) : NULL;
 		if (g)
-			atomic_fetch_add(&g->refs, 1);
+			group_get(g);
 		pthread_rwlock_unlock(&kernel.tasklist);
 		if (!g)
 			break;
