@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Small things callers of the structs need: maps, string arrays, names of capabilities and limits. */
+/* Small things callers of the structs need: maps, string arrays, capabilities and limits. */
 #include "libocispec/ocispec.h"
 
 #include <errno.h>

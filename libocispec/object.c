@@ -7,8 +7,8 @@
 
 /*
  * A row becomes one initializer. `self` is the struct at hand, a typedef of the function that
- * oci_object_NAME() is; that is why these are functions: offsetof needs the name of the struct, and a
- * row does not carry it.
+ * oci_object_NAME() is; that is why these are functions: offsetof needs the name of the struct,
+ * and a row does not carry it.
  */
 #define ROW(kind_, object_, need_, field, json_)                                                   \
 	{                                                                                          \

@@ -29,7 +29,7 @@ enum oci_kind {
 
 enum oci_need { OCI_OPT, OCI_REQ, OCI_DEF };
 
-/* One row. The offsets are those of the members the kind has (tables.h), from the struct's start. */
+/* One row. The offsets are those of the members that the kind has (tables.h). */
 struct oci_field {
 	const char *json;
 	enum oci_kind kind;
@@ -59,7 +59,10 @@ static inline void *oci_member(const void *base, unsigned short at)
 /* Releases everything inside the object at base, but not base itself. */
 void oci_object_clear(const struct oci_object *object, void *base);
 
-/* Stores a formatted, malloc()ed sentence in *err (if err; one that is there is replaced). Returns code. */
+/*
+ * Stores a formatted, malloc()ed sentence in *err, in the place of one that is there; err may be
+ * NULL. Returns code.
+ */
 int oci_error(char **err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /*

@@ -9,7 +9,7 @@
  *	numbers and booleans	bool has_x; T x;		x is 0 or false when absent
  *	objects			struct oci_T *x;		NULL: absent; config->linux and
  *								process->user never are
- *	arrays			T *x; size_t n_x;		strings: char **x, NULL after the last
+ *	arrays			T *x; size_t n_x;		strings: char **, NULL at the end
  *	name/string maps	struct oci_map x;
  *	name/object maps	struct oci_T *x; char **x_keys; size_t n_x;
  *
@@ -78,9 +78,9 @@ OCI_OBJECTS(OCI_STRUCT)
 #undef OCI_STRUCT
 
 /*
- * oci_X_parse: makes *out from len bytes of JSON at text. Returns 0; or a negative errno and in *err
- * a malloc()ed sentence without newline, which names the place in the document, what was expected
- * and what was found ("process.args[1]: expected a string, found a number"):
+ * oci_X_parse: makes *out from len bytes of JSON at text. Returns 0; or a negative errno and in
+ * *err a malloc()ed sentence without newline, which names the place in the document, what was
+ * expected and what was found ("process.args[1]: expected a string, found a number"):
  *	-EINVAL	not JSON, not what the tables say, or (config, process) against a rule of the spec
  *	-EFBIG	larger, deeper or more demanding than OCI_MAX_TEXT, _DEPTH or _MEMORY
  *	-ENOMEM
@@ -93,8 +93,8 @@ OCI_OBJECTS(OCI_STRUCT)
  * oci_X_free: releases the object and everything in it; NULL is allowed. Whatever a caller puts
  * into an object must therefore be malloc()ed.
  *
- * oci_X_write: the object as JSON text (malloc()ed, no newline at its end; NULL: no memory). pretty:
- * one field a line, indented with tabs. Absent fields are left out, and so are empty arrays and
+ * oci_X_write: the object as JSON text (malloc()ed, no newline at its end; NULL: no memory).
+ * pretty: one field a line, indented with tabs. Absent fields are left out, and so are empty arrays and
  * maps. It has no opinion about what it writes: what was parsed is written as it was.
  */
 #define OCI_DOCUMENT(X)                                                                            \
@@ -111,8 +111,8 @@ OCI_DOCUMENT(features) /* the features object of features.md */
 
 /*
  * The rules of the spec that types alone do not say: enumerations, absolute paths, duplicates,
- * ranges. Returns 0, or -EINVAL (-ENOMEM) with a sentence in *err. *_parse() have called it already;
- * it is for objects that were changed or built by hand.
+ * ranges. Returns 0, or -EINVAL (-ENOMEM) with a sentence in *err. oci_X_parse() has called it
+ * already; it is for objects that were changed or built by hand.
  */
 int oci_config_validate(const struct oci_config *config, char **err);
 int oci_process_validate(const struct oci_process *process, char **err);

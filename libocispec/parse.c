@@ -46,7 +46,7 @@ static enum oci_kind wanted(const struct parser *p, bool *known)
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
-/* realloc() on the document's account; from old to size bytes, what is new is zeroed. NULL: gave up. */
+/* realloc() on the document's account, from old to size bytes; the new ones are zeroed. */
 static void *grow(struct parser *p, void *old_block, size_t old, size_t size)
 {
 	char *block;
@@ -91,7 +91,7 @@ static char *copy_string(struct parser *p, const unsigned char *s, size_t len)
 		parser_complain(p, -EINVAL, "contains a NUL character");
 		return NULL;
 	}
-	/* 16: what the allocator itself spends, for the account's honesty with many short strings */
+	/* 16: what the allocator itself spends; it counts where short strings are many */
 	p->memory += 16;
 	copy = grow(p, NULL, 0, len + 1);
 	if (copy && len)
@@ -143,8 +143,8 @@ static int on_boolean(void *ctx, int value)
 }
 
 /*
- * Reads the JSON number text (len characters) as an integer of the kind; false: it is no integer, or
- * not in the kind's range. The bits are those of the value, two's complement.
+ * Reads the JSON number text (len characters) as an integer of the kind; false: it is no integer,
+ * or not in the kind's range. The bits are those of the value, two's complement.
  */
 static bool read_integer(const char *text, size_t len, enum oci_kind kind, uint64_t *bits)
 {

@@ -21,7 +21,7 @@ static void describe_place(const struct parser *p, char *buf, size_t size)
 		if (f->place == IN_OBJECT && f->field) {
 			fprintf(out, "%s%s", i ? "." : "", f->field->json);
 		} else if (f->place == IN_ARRAY) {
-			/* Complete elements of strings are counted when they end, objects at once. */
+			/* A string is counted when it is complete, an object when it begins. */
 			n = *(size_t *)oci_member(f->base, f->field->size_at);
 			n -= f->field->kind == OCI_OBJS && i + 1 < p->depth;
 			fprintf(out, "[%zu]", n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The objects of config.json, state.json and features.json (runtime-spec 1.3: config.md,
- * config-linux.md, config-vm.md, runtime.md, features.md), one table an object and one line a field.
+ * config-linux.md, config-vm.md, runtime.md, features.md), one table an object, one line a field.
  * The C structs (ocispec.h), the parser, the writer and the release functions are all made from
  * these lines: to add a field of the spec, add its line here.
  *
@@ -17,10 +17,10 @@
  *	OBJS	array of objects	struct oci_OBJECT *field; size_t n_field;
  *	MAP	names and strings	struct oci_map field;
  *	OBJMAP	names and objects	struct oci_OBJECT *field; char **field_keys; size_t n_field;
- *	COUNT	not in JSON		size_t field;			how many fields were not known
+ *	COUNT	not in JSON		size_t field;			fields not known
  * object   for OBJ, OBJS and OBJMAP: which table; else _
- * need     REQ: must be there; OPT: may be missing; DEF: an empty object is made when it is missing,
- *          so that the pointer is never NULL in what the parser returns
+ * need     REQ: must be there; OPT: may be missing; DEF: an empty object is made when it is
+ *          missing, so that the pointer is never NULL in what the parser returns
  */
 #ifndef OCISPEC_TABLES_H
 #define OCISPEC_TABLES_H
@@ -326,7 +326,7 @@
 	ROW(OBJS, mount, OPT, mounts, "mounts")    /* in the order they are to be mounted */       \
 	ROW(OBJ, hooks, OPT, hooks, "hooks")                                                       \
 	ROW(MAP, _, OPT, annotations, "annotations")                                               \
-	ROW(OBJ, linux, DEF, linux, "linux")       /* never NULL */                                    \
+	ROW(OBJ, linux, DEF, linux, "linux")       /* never NULL */                                \
 	ROW(OBJ, vm, OPT, vm, "vm")                                                                \
 	ROW(COUNT, _, OPT, n_unknown, NULL)
 

@@ -110,15 +110,15 @@ int oci_check_mappings(char **err, const char *at, const struct oci_id_mapping *
 {
 	const uint64_t end = UINT64_C(1) << 32;
 
-	/* The kernel takes so many (user_namespaces(7)); it also bounds the comparison of all pairs. */
+	/* The kernel takes so many (user_namespaces(7)); it bounds the comparison of all pairs. */
 	if (n > 340)
 		return oci_error(err, -EINVAL, "%s: more than 340 entries", at);
 	for (size_t i = 0; i < n; i++) {
 		if (!m[i].size)
 			return oci_error(err, -EINVAL, "%s[%zu].size: must not be 0", at, i);
 		if ((uint64_t)m[i].container_id + m[i].size > end)
-			return oci_error(err, -EINVAL, "%s[%zu]: containerID + size is above %u", at,
-					 i, UINT32_MAX);
+			return oci_error(err, -EINVAL, "%s[%zu]: containerID + size is above %u",
+					 at, i, UINT32_MAX);
 		if ((uint64_t)m[i].host_id + m[i].size > end)
 			return oci_error(err, -EINVAL, "%s[%zu]: hostID + size is above %u", at, i,
 					 UINT32_MAX);
@@ -126,8 +126,8 @@ int oci_check_mappings(char **err, const char *at, const struct oci_id_mapping *
 			if (ranges_overlap(m[i].container_id, m[i].size, m[j].container_id,
 					   m[j].size) ||
 			    ranges_overlap(m[i].host_id, m[i].size, m[j].host_id, m[j].size))
-				return oci_error(err, -EINVAL, "%s[%zu]: overlaps with %s[%zu]", at, i,
-						 at, j);
+				return oci_error(err, -EINVAL, "%s[%zu]: overlaps with %s[%zu]", at,
+						 i, at, j);
 	}
 	return 0;
 }
@@ -147,8 +147,8 @@ static int check_env(char **err, const char *at, char *const *env, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		if (env[i][0] == '=' || !strchr(env[i], '='))
-			return oci_error(err, -EINVAL, "%s[%zu]: expected NAME=value, found %s", at, i,
-					 oci_quote(quoted, env[i]));
+			return oci_error(err, -EINVAL, "%s[%zu]: expected NAME=value, found %s", at,
+					 i, oci_quote(quoted, env[i]));
 	return 0;
 }
 
@@ -167,8 +167,8 @@ static int check_user(const struct oci_user *u, char **err)
 	for (size_t i = 0; i < u->n_additional_gids; i++)
 		if (u->additional_gids[i] == UINT32_MAX)
 			return oci_error(err, -EINVAL,
-					 "process.user.additionalGids[%zu]: %u is not a group id", i,
-					 u->additional_gids[i]);
+					 "process.user.additionalGids[%zu]: %u is not a group id",
+					 i, u->additional_gids[i]);
 	return 0;
 }
 
@@ -182,16 +182,17 @@ static int check_rlimits(const struct oci_process *p, char **err)
 		int number = oci_rlimit_number(l->type);
 
 		if (number < 0)
-			return oci_error(err, -EINVAL, "process.rlimits[%zu].type: %s is not known", i,
-					 oci_quote(quoted, l->type));
+			return oci_error(err, -EINVAL, "process.rlimits[%zu].type: %s is not known",
+					 i, oci_quote(quoted, l->type));
 		if (seen & UINT64_C(1) << number)
-			return oci_error(err, -EINVAL, "process.rlimits[%zu].type: %s given twice", i,
-					 oci_quote(quoted, l->type));
+			return oci_error(err, -EINVAL, "process.rlimits[%zu].type: %s given twice",
+					 i, oci_quote(quoted, l->type));
 		seen |= UINT64_C(1) << number;
 		if (l->soft > l->hard)
-			return oci_error(err, -EINVAL,
-					 "process.rlimits[%zu].soft: %llu is above the hard limit %llu",
-					 i, (unsigned long long)l->soft, (unsigned long long)l->hard);
+			return oci_error(
+			    err, -EINVAL,
+			    "process.rlimits[%zu].soft: %llu is above the hard limit %llu", i,
+			    (unsigned long long)l->soft, (unsigned long long)l->hard);
 	}
 	return 0;
 }
@@ -215,7 +216,8 @@ static int check_scheduling(const struct oci_process *p, char **err)
 			return -EINVAL;
 		if (s->nice < -20 || s->nice > 19)
 			return oci_error(err, -EINVAL,
-					 "process.scheduler.nice: expected -20 to 19, found %d", s->nice);
+					 "process.scheduler.nice: expected -20 to 19, found %d",
+					 s->nice);
 	}
 	if (p->io_priority) {
 		if (oci_check_word(err, "process.ioPriority.class", p->io_priority->class, classes))
@@ -226,7 +228,8 @@ static int check_scheduling(const struct oci_process *p, char **err)
 					 p->io_priority->priority);
 	}
 	if (p->exec_cpu_affinity &&
-	    (oci_check_list(err, "process.execCPUAffinity.initial", p->exec_cpu_affinity->initial) ||
+	    (oci_check_list(err, "process.execCPUAffinity.initial",
+			    p->exec_cpu_affinity->initial) ||
 	     oci_check_list(err, "process.execCPUAffinity.final", p->exec_cpu_affinity->final)))
 		return -EINVAL;
 	return 0;
@@ -241,7 +244,8 @@ int oci_process_validate(const struct oci_process *p, char **err)
 	    check_rlimits(p, err) || check_scheduling(p, err))
 		return -EINVAL;
 	if (p->oom_score_adj < -1000 || p->oom_score_adj > 1000)
-		return oci_error(err, -EINVAL, "process.oomScoreAdj: expected -1000 to 1000, found %d",
+		return oci_error(err, -EINVAL,
+				 "process.oomScoreAdj: expected -1000 to 1000, found %d",
 				 p->oom_score_adj);
 	return 0;
 }
@@ -299,7 +303,8 @@ static int check_mounts(const struct oci_config *c, char **err)
 		const struct oci_mount *m = &c->mounts[i];
 
 		if (!m->destination[0])
-			return oci_error(err, -EINVAL, "mounts[%zu].destination: must not be empty", i);
+			return oci_error(err, -EINVAL, "mounts[%zu].destination: must not be empty",
+					 i);
 		if (oci_check_mappings(err, oci_at(place, "mounts[%zu].uidMappings", i),
 				       m->uid_mappings, m->n_uid_mappings) ||
 		    oci_check_mappings(err, oci_at(place, "mounts[%zu].gidMappings", i),
@@ -307,8 +312,8 @@ static int check_mounts(const struct oci_config *c, char **err)
 			return -EINVAL;
 		if (!m->n_uid_mappings != !m->n_gid_mappings)
 			return oci_error(err, -EINVAL,
-					 "mounts[%zu].%s: missing, but required together with %s", i,
-					 m->n_uid_mappings ? "gidMappings" : "uidMappings",
+					 "mounts[%zu].%s: missing, but required together with %s",
+					 i, m->n_uid_mappings ? "gidMappings" : "uidMappings",
 					 m->n_uid_mappings ? "uidMappings" : "gidMappings");
 	}
 	return 0;
@@ -326,8 +331,8 @@ static int check_hook_list(char **err, const char *kind, const struct oci_hook *
 			return -EINVAL;
 		if (hooks[i].has_timeout && hooks[i].timeout <= 0)
 			return oci_error(err, -EINVAL,
-					 "hooks.%s[%zu].timeout: expected more than 0, found %lld", kind,
-					 i, (long long)hooks[i].timeout);
+					 "hooks.%s[%zu].timeout: expected more than 0, found %lld",
+					 kind, i, (long long)hooks[i].timeout);
 	}
 	return 0;
 }

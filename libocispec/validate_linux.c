@@ -17,15 +17,17 @@ static int check_namespaces(const struct oci_config *c, char **err)
 	for (size_t i = 0; i < l->n_namespaces; i++) {
 		const struct oci_namespace *n = &l->namespaces[i];
 
-		if (oci_check_word(err, oci_at(place, "linux.namespaces[%zu].type", i), n->type, types))
+		if (oci_check_word(err, oci_at(place, "linux.namespaces[%zu].type", i), n->type,
+				   types))
 			return -EINVAL;
 		/* An empty path is how some engines write a new namespace. */
 		if (n->path && n->path[0] &&
-		    oci_check_absolute(err, oci_at(place, "linux.namespaces[%zu].path", i), n->path))
+		    oci_check_absolute(err, oci_at(place, "linux.namespaces[%zu].path", i),
+				       n->path))
 			return -EINVAL;
 		if (oci_find_namespace(c, n->type) != n)
-			return oci_error(err, -EINVAL, "linux.namespaces[%zu].type: %s given twice", i,
-					 oci_quote(quoted, n->type));
+			return oci_error(err, -EINVAL, "linux.namespaces[%zu].type: %s given twice",
+					 i, oci_quote(quoted, n->type));
 	}
 	return 0;
 }
@@ -40,7 +42,8 @@ static int check_user_namespace(const struct oci_config *c, char **err)
 	    oci_check_mappings(err, "linux.gidMappings", l->gid_mappings, l->n_gid_mappings))
 		return -EINVAL;
 	if (!user && (l->n_uid_mappings || l->n_gid_mappings))
-		return oci_error(err, -EINVAL, "linux.%s: needs a user namespace in linux.namespaces",
+		return oci_error(err, -EINVAL,
+				 "linux.%s: needs a user namespace in linux.namespaces",
 				 l->n_uid_mappings ? "uidMappings" : "gidMappings");
 	if (user && !joined && (!l->n_uid_mappings || !l->n_gid_mappings))
 		return oci_error(err, -EINVAL,
@@ -108,15 +111,16 @@ static int check_sysctl(const struct oci_config *c, char **err)
 		sysctl_dotted(dotted, sizeof(dotted), m->keys[i]);
 		type = sysctl_namespace(dotted);
 		if (!type || !sysctl_is_proper(dotted))
-			return oci_error(err, -EINVAL,
-					 "linux.sysctl[%s]: is not a setting of a namespace, it would "
-					 "change the host",
-					 oci_quote(quoted, m->keys[i]));
+			return oci_error(
+			    err, -EINVAL,
+			    "linux.sysctl[%s]: is not a setting of a namespace, it would "
+			    "change the host",
+			    oci_quote(quoted, m->keys[i]));
 		if (!oci_find_namespace(c, type))
-			return oci_error(err, -EINVAL,
-					 "linux.sysctl[%s]: needs %s %s namespace in linux.namespaces",
-					 oci_quote(quoted, m->keys[i]), type[0] == 'i' ? "an" : "a",
-					 type);
+			return oci_error(
+			    err, -EINVAL,
+			    "linux.sysctl[%s]: needs %s %s namespace in linux.namespaces",
+			    oci_quote(quoted, m->keys[i]), type[0] == 'i' ? "an" : "a", type);
 	}
 	return 0;
 }
@@ -136,8 +140,9 @@ static int check_device(const struct oci_device *d, size_t i, char **err)
 				 d->has_major ? "minor" : "major");
 	/* Twelve and twenty bits is what the kernel's dev_t has. */
 	if (d->major < 0 || d->major > 0xfff)
-		return oci_error(err, -EINVAL, "linux.devices[%zu].major: expected 0 to 4095, found %lld",
-				 i, (long long)d->major);
+		return oci_error(err, -EINVAL,
+				 "linux.devices[%zu].major: expected 0 to 4095, found %lld", i,
+				 (long long)d->major);
 	if (d->minor < 0 || d->minor > 0xfffff)
 		return oci_error(err, -EINVAL,
 				 "linux.devices[%zu].minor: expected 0 to 1048575, found %lld", i,
@@ -197,7 +202,8 @@ static int check_net_devices(const struct oci_config *c, char **err)
 	for (size_t i = 0; i < l->n_net_devices; i++) {
 		const char *name = l->net_devices[i].name;
 
-		if (!is_interface_name(l->net_devices_keys[i]) || (name && !is_interface_name(name)))
+		if (!is_interface_name(l->net_devices_keys[i]) ||
+		    (name && !is_interface_name(name)))
 			return oci_error(err, -EINVAL, "linux.netDevices: %s is not a device name",
 					 oci_quote(quoted, is_interface_name(l->net_devices_keys[i])
 							       ? name

@@ -15,8 +15,8 @@ static int check_device_rules(const struct oci_resources *r, char **err)
 	for (size_t i = 0; i < r->n_devices; i++) {
 		const struct oci_device_rule *d = &r->devices[i];
 
-		if (oci_check_word(err, oci_at(place, "linux.resources.devices[%zu].type", i), d->type,
-				   types))
+		if (oci_check_word(err, oci_at(place, "linux.resources.devices[%zu].type", i),
+				   d->type, types))
 			return -EINVAL;
 		if (d->access && d->access[strspn(d->access, "rwm")])
 			return oci_error(err, -EINVAL,
@@ -36,10 +36,11 @@ static int check_memory(const struct oci_memory *m, char **err)
 				 "linux.resources.memory.swappiness: expected 0 to 100, found %llu",
 				 (unsigned long long)m->swappiness);
 	if (m->limit > 0 && m->swap > 0 && m->swap < m->limit)
-		return oci_error(err, -EINVAL,
-				 "linux.resources.memory.swap: %lld is below the memory limit %lld; it "
-				 "counts memory and swap together",
-				 (long long)m->swap, (long long)m->limit);
+		return oci_error(
+		    err, -EINVAL,
+		    "linux.resources.memory.swap: %lld is below the memory limit %lld; it "
+		    "counts memory and swap together",
+		    (long long)m->swap, (long long)m->limit);
 	return 0;
 }
 
@@ -51,7 +52,8 @@ static int check_cpu(const struct oci_cpu *c, char **err)
 	    oci_check_list(err, "linux.resources.cpu.mems", c->mems))
 		return -EINVAL;
 	if (c->idle != 0 && c->idle != 1)
-		return oci_error(err, -EINVAL, "linux.resources.cpu.idle: expected 0 or 1, found %lld",
+		return oci_error(err, -EINVAL,
+				 "linux.resources.cpu.idle: expected 0 or 1, found %lld",
 				 (long long)c->idle);
 	return 0;
 }
@@ -74,9 +76,9 @@ static int check_block_io(const struct oci_block_io *b, char **err)
 	    check_weight(err, "linux.resources.blockIO.leafWeight", b->leaf_weight))
 		return -EINVAL;
 	for (size_t i = 0; i < b->n_weight_device; i++)
-		if (check_weight(err,
-				 oci_at(place, "linux.resources.blockIO.weightDevice[%zu].weight", i),
-				 b->weight_device[i].weight))
+		if (check_weight(
+			err, oci_at(place, "linux.resources.blockIO.weightDevice[%zu].weight", i),
+			b->weight_device[i].weight))
 			return -EINVAL;
 	return 0;
 }
@@ -96,10 +98,11 @@ static int check_hugepages(const struct oci_resources *r, char **err)
 
 	for (size_t i = 0; i < r->n_hugepage_limits; i++)
 		if (!is_page_size(r->hugepage_limits[i].page_size))
-			return oci_error(err, -EINVAL,
-					 "linux.resources.hugepageLimits[%zu].pageSize: expected a size "
-					 "such as \"2MB\", found %s",
-					 i, oci_quote(quoted, r->hugepage_limits[i].page_size));
+			return oci_error(
+			    err, -EINVAL,
+			    "linux.resources.hugepageLimits[%zu].pageSize: expected a size "
+			    "such as \"2MB\", found %s",
+			    i, oci_quote(quoted, r->hugepage_limits[i].page_size));
 	return 0;
 }
 
@@ -109,9 +112,10 @@ static int check_unified(const struct oci_map *m, char **err)
 
 	for (size_t i = 0; i < m->n; i++)
 		if (!m->keys[i][0] || m->keys[i][0] == '.' || strchr(m->keys[i], '/'))
-			return oci_error(err, -EINVAL,
-					 "linux.resources.unified: %s is not the name of a cgroup file",
-					 oci_quote(quoted, m->keys[i]));
+			return oci_error(
+			    err, -EINVAL,
+			    "linux.resources.unified: %s is not the name of a cgroup file",
+			    oci_quote(quoted, m->keys[i]));
 	return 0;
 }
 

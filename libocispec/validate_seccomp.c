@@ -45,15 +45,18 @@ static int check_syscall(const struct oci_syscall *s, size_t i, char **err)
 				 "linux.seccomp.syscalls[%zu].names: must not be empty", i);
 	if (oci_check_word(err, oci_at(place, "linux.seccomp.syscalls[%zu].action", i), s->action,
 			   actions) ||
-	    check_errno(err, oci_at(place, "linux.seccomp.syscalls[%zu].errnoRet", i), s->errno_ret))
+	    check_errno(err, oci_at(place, "linux.seccomp.syscalls[%zu].errnoRet", i),
+			s->errno_ret))
 		return -EINVAL;
 	for (size_t j = 0; j < s->n_args; j++) {
 		if (s->args[j].index > 5)
-			return oci_error(err, -EINVAL,
-					 "linux.seccomp.syscalls[%zu].args[%zu].index: expected 0 to 5, "
-					 "found %u",
-					 i, j, s->args[j].index);
-		if (oci_check_word(err, oci_at(place, "linux.seccomp.syscalls[%zu].args[%zu].op", i, j),
+			return oci_error(
+			    err, -EINVAL,
+			    "linux.seccomp.syscalls[%zu].args[%zu].index: expected 0 to 5, "
+			    "found %u",
+			    i, j, s->args[j].index);
+		if (oci_check_word(err,
+				   oci_at(place, "linux.seccomp.syscalls[%zu].args[%zu].op", i, j),
 				   s->args[j].op, operators))
 			return -EINVAL;
 	}
@@ -64,15 +67,16 @@ int oci_seccomp_validate(const struct oci_seccomp *s, char **err)
 {
 	if (oci_check_word(err, "linux.seccomp.defaultAction", s->default_action, actions) ||
 	    check_errno(err, "linux.seccomp.defaultErrnoRet", s->default_errno_ret) ||
-	    oci_check_words(err, "linux.seccomp.architectures", s->architectures, s->n_architectures,
-			    architectures) ||
+	    oci_check_words(err, "linux.seccomp.architectures", s->architectures,
+			    s->n_architectures, architectures) ||
 	    oci_check_words(err, "linux.seccomp.flags", s->flags, s->n_flags, flags))
 		return -EINVAL;
 	for (size_t i = 0; i < s->n_syscalls; i++)
 		if (check_syscall(&s->syscalls[i], i, err))
 			return -EINVAL;
 	if (s->listener_metadata && !s->listener_path)
-		return oci_error(err, -EINVAL,
-				 "linux.seccomp.listenerMetadata: needs linux.seccomp.listenerPath");
+		return oci_error(
+		    err, -EINVAL,
+		    "linux.seccomp.listenerMetadata: needs linux.seccomp.listenerPath");
 	return 0;
 }

@@ -77,11 +77,12 @@ static void check_kvm_device(struct finding *f)
 		found(f, BAD, "become root, or a member of the group that owns /dev/kvm",
 		      "/dev/kvm: %s", strerror(e));
 	else
-		found(f, BAD,
-		      "load the kernel module kvm_intel or kvm_amd; where that fails, enable "
-		      "virtualization in the firmware, or nested virtualization on the host of this "
-		      "virtual machine",
-		      "/dev/kvm: %s", strerror(e));
+		found(
+		    f, BAD,
+		    "load the kernel module kvm_intel or kvm_amd; where that fails, enable "
+		    "virtualization in the firmware, or nested virtualization on the host of this "
+		    "virtual machine",
+		    "/dev/kvm: %s", strerror(e));
 }
 
 static void check_kvm_version(struct finding *f)
@@ -92,11 +93,11 @@ static void check_kvm_version(struct finding *f)
 	if (version == KVM_API_VERSION)
 		found(f, GOOD, NULL, "version %d", version);
 	else
-		found(f, BAD, "use a kernel whose /dev/kvm is KVM's", "expected version %d, found %d",
-		      KVM_API_VERSION, version);
+		found(f, BAD, "use a kernel whose /dev/kvm is KVM's",
+		      "expected version %d, found %d", KVM_API_VERSION, version);
 }
 
-/* What the platform cannot do without. Slots: a small container needs about 30; this leaves room. */
+/* What the platform cannot do without. Slots: a small container needs about 30. */
 static void check_kvm_capabilities(struct finding *f)
 {
 	static const struct {
@@ -165,8 +166,9 @@ static void check_openat2(struct finding *f)
 	if (fd >= 0)
 		found(f, GOOD, NULL, "paths can be walked without magic links");
 	else
-		found(f, BAD, "use kernel 5.6 or newer; an outer container's seccomp filter may also "
-			      "forbid it",
+		found(f, BAD,
+		      "use kernel 5.6 or newer; an outer container's seccomp filter may also "
+		      "forbid it",
 		      "openat2: %s", strerror(errno));
 }
 
@@ -192,8 +194,9 @@ static void check_fuse(struct finding *f)
 	if (fd >= 0)
 		found(f, GOOD, NULL, "/dev/fuse opens");
 	else
-		found(f, NOTE, "load the kernel module fuse: without it husk finds its own files in "
-			       "/proc and /dev/pts more slowly",
+		found(f, NOTE,
+		      "load the kernel module fuse: without it husk finds its own files in "
+		      "/proc and /dev/pts more slowly",
 		      "/dev/fuse: %s", strerror(errno));
 }
 
@@ -231,10 +234,11 @@ static void check_namespaces(struct finding *f)
 
 		if (!e)
 			continue;
-		found(f, geteuid() ? NOTE : kinds[i].verdict,
-		      "run as root, on a kernel with this kind of namespace; containers that ask for "
-		      "it will not start",
-		      "%s namespace: %s", kinds[i].name, strerror(e));
+		found(
+		    f, geteuid() ? NOTE : kinds[i].verdict,
+		    "run as root, on a kernel with this kind of namespace; containers that ask for "
+		    "it will not start",
+		    "%s namespace: %s", kinds[i].name, strerror(e));
 		return;
 	}
 	found(f, GOOD, NULL, "mount, pid, network, ipc, uts, user, cgroup, time");
@@ -290,12 +294,13 @@ static void check_cgroups(struct finding *f)
 
 	for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++)
 		if (!(v2 ? has_controller(controllers[i]) : is_cgroup1(controllers[i])))
-			snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing), " %s",
-				 controllers[i]);
+			snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing),
+				 " %s", controllers[i]);
 	if (!missing[0])
 		found(f, GOOD, NULL, "%s, with memory, cpu, pids and cpuset", mode);
 	else if (!v2 && !is_cgroup1("devices") && !is_cgroup1("memory"))
-		found(f, BAD, "mount cgroup2 at /sys/fs/cgroup: mount -t cgroup2 none /sys/fs/cgroup",
+		found(f, BAD,
+		      "mount cgroup2 at /sys/fs/cgroup: mount -t cgroup2 none /sys/fs/cgroup",
 		      "no cgroups at /sys/fs/cgroup");
 	else
 		found(f, NOTE, "limits of these kinds cannot be set; enable the controllers (the "
@@ -310,8 +315,9 @@ static void check_libraries(struct finding *f)
 	if (!v || v->major < 2 || (v->major == 2 && v->minor < 5))
 		found(f, BAD, "install libseccomp 2.5 or newer", "libseccomp is too old");
 	else
-		found(f, GOOD, NULL, "yajl %d.%d.%d, libseccomp %u.%u.%u, libcap (CAP_%s is the last)",
-		      YAJL_MAJOR, YAJL_MINOR, YAJL_MICRO, v->major, v->minor, v->micro,
+		found(f, GOOD, NULL,
+		      "yajl %d.%d.%d, libseccomp %u.%u.%u, libcap (CAP_%s is the last)", YAJL_MAJOR,
+		      YAJL_MINOR, YAJL_MICRO, v->major, v->minor, v->micro,
 		      cap_max_bits() > 40 ? "CHECKPOINT_RESTORE" : "AUDIT_READ or older");
 }
 

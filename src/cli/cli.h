@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the commands share. A command is a file of its own with one `const struct cli_command`, which
- * main.c lists; its options are a table, from which both the parser and the help text are made.
+ * What the commands share. A command is a file of its own with one `const struct cli_command`,
+ * which main.c lists; its options are a table, from which both the parser and the help text are made.
  */
 #ifndef HUSK_CLI_CLI_H
 #define HUSK_CLI_CLI_H
@@ -48,13 +48,13 @@ struct cli_command {
 	const char *text;    /* the rest of the help, or NULL */
 	const struct cli_option *options;
 	int min_args, max_args;	 /* max -1: any number */
-	bool options_first;	 /* options end at the first argument: the rest is somebody else's */
+	bool options_first; /* options end at the first argument: the rest is somebody else's */
 	bool hidden;		 /* known by name only, not in the help */
 	const char *failure;	 /* before an error's sentence, or NULL */
 	int failure_status;	 /* exit status of an error; 0: 1 */
 	/*
-	 * argv holds the arguments that are left when the options are taken out. Returns husk's exit
-	 * status (0 …), or a negative errno with a sentence in *err.
+	 * argv holds the arguments that are left when the options are taken out. Returns husk's
+	 * exit status (0 …), or a negative errno with a sentence in *err.
 	 */
 	int (*run)(const struct cli *cli, int argc, char **argv, struct error *err);
 };
@@ -95,7 +95,7 @@ int cli_parse_signal(const char *text, int *sig, struct error *err);
 /* A decimal number up to max and nothing else. -EINVAL without a sentence. */
 int cli_parse_number(const char *text, unsigned long max, unsigned long *out);
 
-/* The default config.json of `husk spec`, as parsed object; rootless: for a user without privileges. */
+/* The config.json of `husk spec`; rootless: for a user without privileges. */
 struct oci_config;
 int cli_default_config(bool rootless, struct oci_config **out, struct error *err);
 

@@ -15,8 +15,9 @@ const struct cli_command cli_create = {
     .name = "create",
     .summary = "create a container",
     .usage = "[command options] <container-id>",
-    .text = ID_HELP "\n\nThe container is made from the bundle's config.json and root file system, up "
-		    "to the point\nwhere its process would run; `husk start` runs it.",
+    .text =
+	ID_HELP "\n\nThe container is made from the bundle's config.json and root file system, up "
+		"to the point\nwhere its process would run; `husk start` runs it.",
     .options = options,
     .min_args = 1,
     .max_args = 1,

@@ -105,7 +105,7 @@ static int add_groups(struct oci_user *u, struct error *err)
 	return 0;
 }
 
-/* --cap adds to what lets the process use the capability at once: bounding, effective, permitted. */
+/* --cap adds to the sets that let the process use the capability at once. */
 static int add_capabilities(struct oci_process *p, struct error *err)
 {
 	struct oci_capabilities *c;
@@ -186,8 +186,9 @@ static int check_status(const struct container *c, struct error *err)
 	if (c->status == STATUS_STOPPED)
 		return error_set(err, -EINVAL, "cannot exec in a stopped container");
 	if (c->status == STATUS_PAUSED && !exec_options.ignore_paused)
-		return error_set(err, -EINVAL,
-				 "cannot exec in a paused container (use --ignore-paused to override)");
+		return error_set(
+		    err, -EINVAL,
+		    "cannot exec in a paused container (use --ignore-paused to override)");
 	return 0;
 }
 
@@ -196,7 +197,7 @@ static int run(const struct cli *cli, int argc, char **argv, struct error *err)
 	struct oci_process *process = NULL;
 	struct container *c = NULL;
 	int status = 0;
-	/* Not locked: the process may run for long, and `kill` and `delete` must not wait for it. */
+	/* Not locked: the process may run for long, and `kill` must not wait for it. */
 	int r = container_load(&cli->runtime, argv[0], false, &c, err);
 
 	if (r == 0)
@@ -217,10 +218,11 @@ const struct cli_command cli_exec = {
     .summary = "run another process in a container",
     .usage = "[command options] <container-id> <command> [command options]  || -p process.json "
 	     "<container-id>",
-    .text = "The process is like the container's first one, but for the command and the options "
-	    "below; with -p\nit is what the file says. The exit status is that of the process, or 255 "
-	    "when it could not be\nstarted.\n\n"
-	    "EXAMPLE:\n\n       # husk exec <container-id> ps",
+    .text =
+	"The process is like the container's first one, but for the command and the options "
+	"below; with -p\nit is what the file says. The exit status is that of the process, or 255 "
+	"when it could not be\nstarted.\n\n"
+	"EXAMPLE:\n\n       # husk exec <container-id> ps",
     .options = options,
     .options_first = true,
     .min_args = 1,

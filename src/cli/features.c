@@ -37,7 +37,8 @@ static bool fill(char ***strs, size_t *n, const char *const *list)
 static bool fill_capabilities(struct oci_features_linux *l)
 {
 	for (int i = 0; oci_capability_name(i); i++)
-		if (oci_strs_append(&l->capabilities, &l->n_capabilities, oci_capability_name(i)) < 0)
+		if (oci_strs_append(&l->capabilities, &l->n_capabilities,
+				    oci_capability_name(i)) < 0)
 			return false;
 	return true;
 }
@@ -52,6 +53,24 @@ static bool disabled(struct oci_features_enabled **out)
 	return true;
 }
 
+/* libseccomp compiles the profile, husk's kernel runs it on the guest's system calls. */
+static bool fill_seccomp(struct oci_features_seccomp *s)
+{
+	static const char *const actions[] = {
+	    "SCMP_ACT_ALLOW",	    "SCMP_ACT_ERRNO", "SCMP_ACT_KILL",	"SCMP_ACT_KILL_PROCESS",
+	    "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",   "SCMP_ACT_TRACE", "SCMP_ACT_TRAP",
+	    NULL};
+	static const char *const operators[] = {
+	    "SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT",
+	    "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE", NULL};
+	static const char *const archs[] = {"SCMP_ARCH_X86_64", NULL};
+
+	s->has_enabled = s->enabled = true;
+	return fill(&s->actions, &s->n_actions, actions) &&
+	       fill(&s->operators, &s->n_operators, operators) &&
+	       fill(&s->archs, &s->n_archs, archs);
+}
+
 static bool fill_linux(struct oci_features_linux *l)
 {
 	struct oci_features_cgroup *g = l->cgroup = calloc(1, sizeof(*g));
@@ -64,9 +83,8 @@ static bool fill_linux(struct oci_features_linux *l)
 	g->has_v1 = g->v1 = true;
 	g->has_v2 = g->v2 = true;
 	g->has_systemd = g->has_systemd_user = g->has_rdma = true;
-	s->has_enabled = true;
 	rdt->has_enabled = true;
-	return disabled(&m->idmap) && disabled(&l->apparmor) && disabled(&l->selinux) &&
+	return fill_seccomp(s) && disabled(&m->idmap) && disabled(&l->apparmor) && disabled(&l->selinux) &&
 	       disabled(&l->net_devices) && fill_capabilities(l) &&
 	       fill(&l->namespaces, &l->n_namespaces, namespaces);
 }

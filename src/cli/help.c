@@ -19,10 +19,12 @@ void cli_print_version(FILE *out)
 
 static const char about[] =
     "husk runs containers that are packaged according to the Open Container Initiative (OCI)\n"
-    "format. Its command line is runc's; but the processes of a container run in user mode of a KVM\n"
+    "format. Its command line is runc's; but the processes of a container run in user mode of a "
+    "KVM\n"
     "guest, and the kernel they see is husk, not the host's.\n"
     "\n"
-    "A container is described by a bundle: a directory with a file \"config.json\" and a root file\n"
+    "A container is described by a bundle: a directory with a file \"config.json\" and a root "
+    "file\n"
     "system. `husk spec` writes a config.json to start from.\n"
     "\n"
     "To start a container:\n"
@@ -53,8 +55,8 @@ void cli_help(FILE *out)
 
 void cli_command_help(FILE *out, const struct cli_command *c)
 {
-	fprintf(out, "NAME:\n   husk %s - %s\n\nUSAGE:\n   husk %s %s\n", c->name, c->summary, c->name,
-		c->usage);
+	fprintf(out, "NAME:\n   husk %s - %s\n\nUSAGE:\n   husk %s %s\n", c->name, c->summary,
+		c->name, c->usage);
 	if (c->text)
 		fprintf(out, "\n%s\n", c->text);
 	if (c->options && c->options->name) {

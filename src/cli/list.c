@@ -18,7 +18,7 @@ static const struct cli_option options[] = {
 
 enum { COLUMNS = 6 };
 
-/* The containers that could be loaded; those that vanish or are broken while we look are left out. */
+/* The containers that could be loaded; those that vanish while we look are left out. */
 struct containers {
 	struct container **v;
 	size_t n;
@@ -54,7 +54,8 @@ static int load_all(const struct cli *cli, char **ids, struct containers *cs, st
 		if (r == 0)
 			cs->n++;
 		else if (r != -ENOENT)
-			log_warning("load container %s: %s", ids[i], why.msg ? why.msg : strerror(-r));
+			log_warning("load container %s: %s", ids[i],
+				    why.msg ? why.msg : strerror(-r));
 	}
 	return 0;
 }

@@ -2,8 +2,8 @@
 /*
  * husk [global options] command [command options] [arguments]
  *
- * Finds the command, hands it its arguments, and says what went wrong in runc's way: one line in the
- * log (which is stderr unless --log names a file; errors then go to both), and exit status 1.
+ * Finds the command, hands it its arguments, and says what went wrong in runc's way: one line in
+ * the log (which is stderr unless --log names a file; errors then go to both), and exit status 1.
  */
 #include <errno.h>
 #include <fcntl.h>

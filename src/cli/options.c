@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Command line options with the habits of Go's flag package, since scripts and engines that call
- * runc rely on them: -name and --name are the same, a value may follow after '=' or as the next word,
- * a flag may be given as --flag=false. Beyond that, letters without values may stand together
+ * runc rely on them: -name and --name are the same, a value may follow after '=' or as the next
+ * word, a flag may be given as --flag=false. Beyond that, letters without values may stand together
  * (-ti).
  */
 #include "cli/cli.h"
@@ -61,8 +61,9 @@ static int set_flag(const struct cli_option *o, const struct word *w, struct err
 	if (!w->value)
 		*(bool *)o->value = true;
 	else if (parse_bool(w->value, o->value) < 0)
-		return error_set(err, -EINVAL, "invalid boolean value \"%s\" for -%.*s: parse error",
-				 w->value, (int)w->len, w->name);
+		return error_set(err, -EINVAL,
+				 "invalid boolean value \"%s\" for -%.*s: parse error", w->value,
+				 (int)w->len, w->name);
 	return 0;
 }
 

@@ -78,8 +78,8 @@ static int print_table(const struct container *c, struct error *err)
 
 	if (r < 0)
 		return r;
-	printf("%-8s %7s %7s %2s %5s %-8s %8s %s\n", "UID", "PID", "PPID", "C", "STIME", "TTY", "TIME",
-	       "CMD");
+	printf("%-8s %7s %7s %2s %5s %-8s %8s %s\n", "UID", "PID", "PPID", "C", "STIME", "TTY",
+	       "TIME", "CMD");
 	for (size_t i = 0; i < n; i++)
 		print_process(&processes[i]);
 	return 0;
@@ -115,7 +115,8 @@ const struct cli_command cli_ps = {
     .summary = "show the processes of a container",
     .usage = "[command options] <container-id> [ps options]",
     .text = "The table shows the container's own process ids, as ps -ef would in it; options for "
-	    "ps(1) are\naccepted and not used. The JSON form is the list of the container's processes on "
+	    "ps(1) are\naccepted and not used. The JSON form is the list of the container's "
+	    "processes on "
 	    "the host:\nthe sandbox.",
     .options = options,
     .options_first = true,

@@ -25,8 +25,9 @@ const struct cli_command cli_run = {
     .name = "run",
     .summary = "create and start a container, and wait for it",
     .usage = "[command options] <container-id>",
-    .text = ID_HELP "\n\nThe exit status is that of the container's process, or 128 and the number of "
-		    "the signal\nthat killed it.",
+    .text =
+	ID_HELP "\n\nThe exit status is that of the container's process, or 128 and the number of "
+		"the signal\nthat killed it.",
     .options = options,
     .min_args = 1,
     .max_args = 1,

@@ -211,16 +211,17 @@ const struct cli_command cli_spec = {
     .name = "spec",
     .summary = "write a config.json to start from",
     .usage = "[command options]",
-    .text = "The file config.json is written to the bundle (default: the current directory), which "
-	    "must not have\none. Its process is \"sh\" in a terminal; edit \"args\" to run something "
-	    "else.\n\n"
-	    "EXAMPLE:\n\n"
-	    "    mkdir hello hello/rootfs\n"
-	    "    cd hello\n"
-	    "    docker export $(docker create hello-world) | tar -C rootfs -x\n"
-	    "    husk spec\n"
-	    "    sed -i 's;\"sh\";\"/hello\";' config.json\n"
-	    "    husk run container1",
+    .text =
+	"The file config.json is written to the bundle (default: the current directory), which "
+	"must not have\none. Its process is \"sh\" in a terminal; edit \"args\" to run something "
+	"else.\n\n"
+	"EXAMPLE:\n\n"
+	"    mkdir hello hello/rootfs\n"
+	"    cd hello\n"
+	"    docker export $(docker create hello-world) | tar -C rootfs -x\n"
+	"    husk spec\n"
+	"    sed -i 's;\"sh\";\"/hello\";' config.json\n"
+	"    husk run container1",
     .options = options,
     .min_args = 0,
     .max_args = 0,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* runc's commands that husk does not have: refused by name, so that nobody takes silence for success. */
+/* runc's commands that husk does not have: refused by name, so that silence is not success. */
 #include <errno.h>
 
 #include "cli/cli.h"

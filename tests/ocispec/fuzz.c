@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Damaged documents: every truncation of a full one, and many random changes. Whatever comes, the
- * parser answers with an object or with a sentence. Most worth under --enable-asan. The generator is
- * seeded with a constant, or with the number given as argument, so that a failure repeats.
+ * parser answers with an object or with a sentence. Most worth under --enable-asan. The generator
+ * is seeded with a constant, or with the number given as argument, so that a failure repeats.
  */
 #include "ocispec_test.h"
 

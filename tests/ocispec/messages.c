@@ -111,7 +111,8 @@ static const struct {
     {DOCUMENT("\"hostname\":\"a\\u0000b\""), "hostname: contains a NUL character"},
     {DOCUMENT("\"annotations\":{\"\\u0000\":\"\"}"), "annotations: contains a NUL character"},
     {LINUX("\"rootfsPropagation\":\"\\u001b[31m\\\"\""),
-     "linux.rootfsPropagation: expected one of shared, slave, private, unbindable, rshared, rslave, "
+     "linux.rootfsPropagation: expected one of shared, slave, private, unbindable, rshared, "
+     "rslave, "
      "rprivate, runbindable, found \"?[31m\"\""},
     /* process */
     {DOCUMENT("\"process\":{\"cwd\":\"/\"}"), "process.args: must not be empty"},
@@ -162,8 +163,9 @@ static const struct {
      "hostname: longer than 64 bytes"},
     {DOCUMENT("\"annotations\":{\"\":\"x\"}"), "annotations: a name must not be empty"},
     {DOCUMENT("\"mounts\":[{\"destination\":\"\"}]"), "mounts[0].destination: must not be empty"},
-    {DOCUMENT("\"mounts\":[{\"destination\":\"/a\",\"uidMappings\":[{\"containerID\":0,\"hostID\":0,"
-	      "\"size\":1}]}]"),
+    {DOCUMENT(
+	 "\"mounts\":[{\"destination\":\"/a\",\"uidMappings\":[{\"containerID\":0,\"hostID\":0,"
+	 "\"size\":1}]}]"),
      "mounts[0].gidMappings: missing, but required together with uidMappings"},
     {DOCUMENT("\"hooks\":{\"poststop\":[{\"path\":\"x\"}]}"),
      "hooks.poststop[0].path: expected an absolute path, found \"x\""},
@@ -218,9 +220,9 @@ static const struct {
     {LINUX("\"sysctl\":{\"kernel.shmmax\":\"1\"}"),
      "linux.sysctl[\"kernel.shmmax\"]: needs an ipc namespace in linux.namespaces"},
     /* the rest of linux */
-    {LINUX("\"rootfsPropagation\":\"none\""),
-     "linux.rootfsPropagation: expected one of shared, slave, private, unbindable, rshared, rslave, "
-     "rprivate, runbindable, found \"none\""},
+    {LINUX("\"rootfsPropagation\":\"none\""), "linux.rootfsPropagation: expected one of shared, "
+					      "slave, private, unbindable, rshared, rslave, "
+					      "rprivate, runbindable, found \"none\""},
     {LINUX("\"maskedPaths\":[\"/a\",\"b\"]"),
      "linux.maskedPaths[1]: expected an absolute path, found \"b\""},
     {LINUX("\"readonlyPaths\":[\"\"]"),
@@ -240,7 +242,8 @@ static const struct {
     {LINUX("\"netDevices\":{\"eth0\":{}}"),
      "linux.netDevices: needs a network namespace in linux.namespaces"},
     {LINUX("\"netDevices\":{\"a/b\":{}}"), "linux.netDevices: \"a/b\" is not a device name"},
-    {LINUX("\"memoryPolicy\":{\"mode\":\"X\"}"), "linux.memoryPolicy.mode: expected one of MPOL_DEFAULT, MPOL_BIND, MPOL_INTERLEAVE, "
+    {LINUX("\"memoryPolicy\":{\"mode\":\"X\"}"),
+     "linux.memoryPolicy.mode: expected one of MPOL_DEFAULT, MPOL_BIND, MPOL_INTERLEAVE, "
      "MPOL_WEIGHTED_INTERLEAVE, MPOL_PREFERRED, MPOL_LOCAL, MPOL_PREFERRED_MANY, found \"X\""},
     /* resources */
     {RESOURCES("\"devices\":[{\"type\":\"c\"}]"),
@@ -275,11 +278,13 @@ static const struct {
      "linux.seccomp.syscalls[0].names: must not be empty"},
     {SECCOMP("\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":4096}]"),
      "linux.seccomp.syscalls[0].errnoRet: expected 0 to 4095, found 4096"},
-    {SECCOMP("\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":6,"
-	     "\"value\":0,\"op\":\"SCMP_CMP_EQ\"}]}]"),
+    {SECCOMP(
+	 "\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":6,"
+	 "\"value\":0,\"op\":\"SCMP_CMP_EQ\"}]}]"),
      "linux.seccomp.syscalls[0].args[0].index: expected 0 to 5, found 6"},
-    {SECCOMP("\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,"
-	     "\"value\":0,\"op\":\"==\"}]}]"),
+    {SECCOMP(
+	 "\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,"
+	 "\"value\":0,\"op\":\"==\"}]}]"),
      "linux.seccomp.syscalls[0].args[0].op: expected one of SCMP_CMP_NE, SCMP_CMP_LT, SCMP_CMP_LE, "
      "SCMP_CMP_EQ, SCMP_CMP_GE, SCMP_CMP_GT, SCMP_CMP_MASKED_EQ, found \"==\""},
     {SECCOMP("\"listenerMetadata\":\"x\""),
@@ -316,7 +321,8 @@ static void process_alone(void)
 		struct oci_process *p = NULL;
 		char *err = NULL;
 
-		CHECK(oci_process_parse(documents[i][0], strlen(documents[i][0]), &p, &err) == -EINVAL);
+		CHECK(oci_process_parse(documents[i][0], strlen(documents[i][0]), &p, &err) ==
+		      -EINVAL);
 		CHECK(!p && err && strcmp(err, documents[i][1]) == 0);
 		free(err);
 	}

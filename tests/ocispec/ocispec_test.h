@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the tests of libocispec share: a check that counts, and a config.json with everything in it. */
+/* What the tests of libocispec share: a check that counts, and a config.json with every field. */
 #ifndef TESTS_OCISPEC_OCISPEC_TEST_H
 #define TESTS_OCISPEC_OCISPEC_TEST_H
 

@@ -40,7 +40,8 @@ static void fields_are_found(void)
 	CHECK(strcmp(c->process->args[2], "echo \"ä\"\n\x01") == 0);
 	CHECK(c->process->rlimits[0].hard == UINT64_MAX);
 	CHECK(c->process->oom_score_adj == -1000);
-	CHECK(c->process->user->n_additional_gids == 2 && c->process->user->additional_gids[1] == 6);
+	CHECK(c->process->user->n_additional_gids == 2 &&
+	      c->process->user->additional_gids[1] == 6);
 	CHECK(c->linux->n_namespaces == 8 && !c->linux->namespaces[0].path);
 	CHECK(strcmp(oci_map_get(&c->annotations, "org.x"), "1") == 0);
 	CHECK(!oci_map_get(&c->annotations, "org"));
@@ -56,10 +57,11 @@ static void fields_are_found(void)
 /* Absent, null, and unknown; linux and process.user are there all the same. */
 static void minimal(void)
 {
-	static const char text[] = "{\"ociVersion\":\"1.0.2-dev\",\"root\":{\"path\":\"r\",\"new\":[{}]},"
-				   "\"hostname\":null,\"mounts\":null,\"solaris\":{\"a\":{\"a\":1}},"
-				   "\"process\":{\"cwd\":\"/\",\"args\":[\"a\"],\"rlimits\":[],"
-				   "\"capabilities\":null}}";
+	static const char text[] =
+	    "{\"ociVersion\":\"1.0.2-dev\",\"root\":{\"path\":\"r\",\"new\":[{}]},"
+	    "\"hostname\":null,\"mounts\":null,\"solaris\":{\"a\":{\"a\":1}},"
+	    "\"process\":{\"cwd\":\"/\",\"args\":[\"a\"],\"rlimits\":[],"
+	    "\"capabilities\":null}}";
 	struct oci_config *c;
 	char *err = NULL, *out;
 
@@ -69,8 +71,9 @@ static void minimal(void)
 	CHECK(!c->hostname && !c->n_mounts && !c->mounts && !c->process->capabilities && !c->hooks);
 	CHECK(c->n_unknown == 2);
 	out = oci_config_write(c, false);
-	CHECK(strcmp(out, "{\"ociVersion\":\"1.0.2-dev\",\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"},"
-			  "\"root\":{\"path\":\"r\"}}") == 0);
+	CHECK(strcmp(out,
+		     "{\"ociVersion\":\"1.0.2-dev\",\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"},"
+		     "\"root\":{\"path\":\"r\"}}") == 0);
 	free(out);
 	oci_config_free(c);
 }
