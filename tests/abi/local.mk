@@ -9,7 +9,7 @@ abi_programs = \
 	tests/abi/memory tests/abi/poll tests/abi/process tests/abi/procfs tests/abi/pty \
 	tests/abi/signal tests/abi/socket
 check_PROGRAMS += $(abi_programs)
-EXTRA_DIST += tests/abi/run
+EXTRA_DIST += tests/abi/run tests/lib.sh
 
 # Bad pointers and lengths are what some cases are about.
 abi_cflags = -std=gnu11 -O2 -Wall -Wextra -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread
@@ -51,3 +51,6 @@ tests_abi_signal_LDFLAGS = $(abi_ldflags)
 tests_abi_socket_SOURCES = tests/abi/socket.c tests/abi/abi.h
 tests_abi_socket_CFLAGS = $(abi_cflags)
 tests_abi_socket_LDFLAGS = $(abi_ldflags)
+
+.PHONY: abi-programs
+abi-programs: $(abi_programs)
