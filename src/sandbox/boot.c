@@ -21,6 +21,7 @@
 #include "base/hostcall.h"
 #include "base/log.h"
 #include "base/safecopy.h"
+#include "kernel/procinfo.h"
 #include "net/net.h"
 #include "sandbox/private.h"
 
@@ -172,6 +173,9 @@ static void boot_kernel(void)
 		error_errno(&err, r, "boot the application kernel");
 		fail(&err);
 	}
+	if (c->linux && c->linux->resources && c->linux->resources->memory &&
+	    c->linux->resources->memory->has_limit && c->linux->resources->memory->limit > 0)
+		procinfo_set_memory_limit(c->linux->resources->memory->limit);
 	net_init(&net_ops);
 	r = kthreadd_start(task_side, &err);
 	if (r < 0) {

@@ -24,7 +24,7 @@ struct ldisc {
 	unsigned char in[LDISC_SIZE];
 	uint64_t in_delim[LDISC_SIZE / 64]; /* bit: this byte ends a line (canonical mode) */
 	unsigned head, tail;
-	unsigned canon; /* end of the last complete line: what a canonical read may take */
+	unsigned canon; /* canonical mode: the end of the last complete line, what a read may take */
 	/* Output, towards the master. */
 	unsigned char out[LDISC_SIZE];
 	unsigned out_head, out_tail;

@@ -4,7 +4,8 @@
  * system as a guest's init, with this process' descriptors and root, and ends as it does.
  * For tests, and for a person with a debugger.
  *
- *   guest_run [-d] [-C] PROGRAM [ARGUMENT…]      -d: log at debug level  -C: plain user, no rights
+ *   guest_run [-d] [-C] [-p] PROGRAM [ARGUMENT…]
+ *      -d: log at debug level  -C: plain user, no rights  -p: husk's own /proc and /dev/pts
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #include "base/safecopy.h"
 #include "kernel/task.h"
 #include "net/net.h"
+#include "vfs/procfs.h"
 
 extern char **environ;
 
@@ -113,14 +115,16 @@ int main(int argc, char **argv)
 	struct spawn_args args = {.is_init = true, .on_exit = on_exit_status, .umask = 022};
 	struct error err = ERROR_INIT;
 	struct task *t;
-	bool plain = false;
+	bool plain = false, own_proc = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+dC")) != -1) {
+	while ((opt = getopt(argc, argv, "+dCp")) != -1) {
 		if (opt == 'd')
 			log_open(-1, LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG);
 		else if (opt == 'C')
 			plain = true;
+		else if (opt == 'p')
+			own_proc = true;
 		else
 			return 2;
 	}
@@ -128,6 +132,9 @@ int main(int argc, char **argv)
 		return 2;
 	block_signals();
 	boot();
+	if (own_proc && (fs_mount_pseudo("/proc", procfs_root(NULL, NULL), false) < 0 ||
+			 fs_mount_pseudo("/dev/pts", devpts_root(), false) < 0))
+		return 125;
 	args.argv = (const char *const *)argv + optind;
 	args.env = (const char *const *)environ;
 	args.cwd = getcwd(cwd, sizeof(cwd));
