@@ -50,6 +50,8 @@ static unsigned empty_chunk(struct mm *mm, struct chunk *c, unsigned from, unsig
 			n++;
 		if (memory_decommit(mm->memory, f, n) != 0)
 			left += n;
+		for (unsigned k = 0; k < n; k++)
+			chunk_set_touched(c, i + k, false);
 	}
 	return left;
 }

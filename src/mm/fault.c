@@ -221,20 +221,19 @@ static int copy_file_pages(struct mm *mm, struct vma *v, struct chunk *c, uint64
 		lo = addr;
 		hi = addr + PAGE_SIZE;
 	}
-	for (unsigned k = 0; k < n; k++)
+	for (unsigned k = 0; k < n; k++) {
 		chunk_set(c, index_in_chunk(lo) + k, f + k);
+		chunk_set_touched(c, index_in_chunk(lo) + k, true);
+	}
 	/* Replaces the window's pages, if they were mapped: other threads must not read on there. */
 	address_space_map(mm->as, lo, f, n, vma_access(v), false);
 	return 0;
 }
 
-/* May page i be copied along with a neighbour: shared with another mm, and used at all? */
+/* May page i be copied along with a neighbour? Fork shares only pages that were touched. */
 static bool copies_along(struct mm *mm, const struct chunk *c, unsigned i)
 {
-	uint8_t committed = 0;
-
-	return c->frame[i] && memory_refs(mm->memory, c->frame[i]) > 1 &&
-	       memory_committed(mm->memory, c->frame[i], 1, &committed) == 0 && committed;
+	return c->frame[i] && memory_refs(mm->memory, c->frame[i]) > 1;
 }
 
 /* Copies frames [i, i+n) of c to new ones. The old ones are in old[], still referenced. */
@@ -251,8 +250,10 @@ static int copy_frames(struct mm *mm, struct chunk *c, unsigned i, unsigned n, f
 			return -ENOMEM;
 		}
 	}
-	for (unsigned k = 0; err == 0 && k < n; k++)
+	for (unsigned k = 0; err == 0 && k < n; k++) {
 		chunk_set(c, i + k, f + k);
+		chunk_set_touched(c, i + k, true);
+	}
 	return err;
 }
 

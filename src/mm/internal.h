@@ -25,6 +25,7 @@
 struct chunk {
 	frame_t frame[CHUNK_PAGES]; /* 0: no page */
 	unsigned used;		    /* how many are not 0 */
+	uint64_t touched[CHUNK_PAGES / 64]; /* bits: known to have a host page behind it */
 };
 
 /* A radix tree from chunk number (28 bits at most) to chunk. All zeros is an empty one. */
@@ -47,6 +48,18 @@ static inline void chunk_set(struct chunk *c, unsigned i, frame_t f)
 {
 	c->used += (f != 0) - (c->frame[i] != 0);
 	c->frame[i] = f;
+	c->touched[i / 64] &= ~(1UL << i % 64);
+}
+
+static inline bool chunk_touched(const struct chunk *c, unsigned i)
+{
+	return c->touched[i / 64] >> i % 64 & 1;
+}
+
+static inline void chunk_set_touched(struct chunk *c, unsigned i, bool on)
+{
+	c->touched[i / 64] &= ~(1UL << i % 64);
+	c->touched[i / 64] |= (uint64_t)on << i % 64;
 }
 
 /* ---- shared memory objects (object.c) ---------------------------------------------------------- */

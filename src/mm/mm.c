@@ -180,39 +180,51 @@ static frame_t copy_pinned(struct mm *mm, frame_t f)
 	return copy;
 }
 
-/* Shares pages [from, to) of the parent's chunk c with the child's chunk number index. */
-static int share_chunk(struct mm *old, struct mm *new, const struct vma *v, const struct chunk *c,
-		       uint64_t index, unsigned from, unsigned to)
+/*
+ * Finds out which of pages [from, to) have been touched. What is known already is not asked again:
+ * shells fork all the time. A copied file page was touched by the copying.
+ */
+static void look_for_touched(struct memory *m, struct chunk *c, unsigned from, unsigned to)
 {
-	struct memory *m = old->memory;
-	struct chunk *copy = NULL;
 	uint8_t used[CHUNK_PAGES];
 
 	for (unsigned i = from, n; i < to; i += n) {
 		n = 1;
-		if (!c->frame[i])
+		if (!c->frame[i] || chunk_touched(c, i))
 			continue;
-		while (i + n < to && c->frame[i + n] == c->frame[i] + n)
+		while (i + n < to && c->frame[i + n] == c->frame[i] + n && !chunk_touched(c, i + n))
 			n++;
-		/*
-		 * Frames nobody touched need not be shared: the child's own will read as zeros too.
-		 * A copied file page must stay one, or the child would see the file again.
-		 */
-		if (v->file || memory_committed(m, c->frame[i], n, used) != 0)
+		if (memory_committed(m, c->frame[i], n, used) != 0)
 			memset(used, 1, n);
-		for (unsigned k = 0; k < n; k++) {
-			frame_t f = c->frame[i + k];
+		for (unsigned k = 0; k < n; k++)
+			chunk_set_touched(c, i + k, used[k]);
+	}
+}
 
-			if (!used[k])
-				continue;
-			if (!copy && !(copy = pagedir_make(&priv(new)->dir, index)))
-				return -ENOMEM;
-			if (!memory_pinned(m, f))
-				memory_ref(m, f, 1);
-			else if (!(f = copy_pinned(old, f)))
-				return -ENOMEM;
-			chunk_set(copy, i + k, f);
-		}
+/*
+ * Shares pages [from, to) of the parent's chunk c with the child's chunk number index. Frames nobody
+ * touched stay the parent's: the child's own will read as zeros too.
+ */
+static int share_chunk(struct mm *old, struct mm *new, struct chunk *c, uint64_t index,
+		       unsigned from, unsigned to)
+{
+	struct memory *m = old->memory;
+	struct chunk *copy = NULL;
+
+	look_for_touched(m, c, from, to);
+	for (unsigned i = from; i < to; i++) {
+		frame_t f = c->frame[i];
+
+		if (!f || !chunk_touched(c, i))
+			continue;
+		if (!copy && !(copy = pagedir_make(&priv(new)->dir, index)))
+			return -ENOMEM;
+		if (!memory_pinned(m, f))
+			memory_ref(m, f, 1);
+		else if (!(f = copy_pinned(old, f)))
+			return -ENOMEM;
+		chunk_set(copy, i, f);
+		chunk_set_touched(copy, i, true);
 	}
 	return 0;
 }
@@ -228,7 +240,7 @@ static int share_pages(struct mm *old, struct mm *new, const struct vma *v)
 		uint64_t base = index << CHUNK_SHIFT;
 		uint64_t lo = max_u64(v->start, base), hi = min_u64(v->end, base + CHUNK_SIZE);
 
-		r = share_chunk(old, new, v, c, index, (lo - base) >> PAGE_SHIFT,
+		r = share_chunk(old, new, c, index, (lo - base) >> PAGE_SHIFT,
 				(hi - base) >> PAGE_SHIFT);
 		index++;
 	}

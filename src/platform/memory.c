@@ -401,40 +401,30 @@ int memory_decommit(struct memory *m, frame_t first, unsigned count)
 }
 
 /*
- * Pages that were swapped out are not in core, but they are data: mincore() says no to them, the
- * file's map of holes does not. It is only asked about what mincore() denies.
+ * The file's map of holes: mincore() would be wrong about pages that were swapped out, and slower
+ * where the host's page tables were cleared (by an invalidation, as in every fork).
  */
-static void find_swapped(struct memory *m, frame_t first, unsigned count, uint8_t *vec)
-{
-	off_t base = (off_t)first << PAGE_SHIFT, end = base + ((off_t)count << PAGE_SHIFT);
-
-	for (unsigned i = 0; i < count;) {
-		off_t data, hole;
-
-		if (vec[i]) {
-			i++;
-			continue;
-		}
-		data = lseek(m->fd, base + ((off_t)i << PAGE_SHIFT), SEEK_DATA);
-		if (data < 0 || data >= end)
-			return;
-		hole = lseek(m->fd, data, SEEK_HOLE);
-		if (hole < 0 || hole > end)
-			hole = end;
-		i = (data - base) >> PAGE_SHIFT;
-		for (; i < (hole - base) >> PAGE_SHIFT; i++)
-			vec[i] = 1;
-	}
-}
-
 int memory_committed(struct memory *m, frame_t first, unsigned count, uint8_t *vec)
 {
+	off_t base = (off_t)first << PAGE_SHIFT, end = base + ((off_t)count << PAGE_SHIFT), at = base;
+
 	check_range(m, first, count);
-	if (mincore(memory_ptr(m, first), (size_t)count << PAGE_SHIFT, vec) < 0)
-		return -errno;
-	for (unsigned i = 0; i < count; i++)
-		vec[i] &= 1;
-	find_swapped(m, first, count, vec);
+	memset(vec, 0, count);
+	while (at < end) {
+		off_t data = lseek(m->fd, at, SEEK_DATA), hole;
+
+		if (data < 0 && errno != ENXIO)
+			return -errno;
+		if (data < 0 || data >= end)
+			break;
+		hole = lseek(m->fd, data, SEEK_HOLE);
+		if (hole < 0)
+			return -errno;
+		if (hole > end)
+			hole = end;
+		memset(vec + ((data - base) >> PAGE_SHIFT), 1, (hole - data) >> PAGE_SHIFT);
+		at = hole;
+	}
 	return 0;
 }
 
