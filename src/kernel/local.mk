@@ -31,7 +31,6 @@ libkernel_a_SOURCES += \
 	src/kernel/timer_heap.h src/kernel/syscalls/time.c
 libkernel_a_SOURCES += \
 	src/kernel/seccomp.c src/kernel/seccomp.h src/kernel/syscalls/seccomp.c
-	src/kernel/procinfo.h src/kernel/procinfo_mm.c
 libkernel_a_SOURCES += \
 	src/kernel/syscalls/fd.c src/kernel/syscalls/files.h src/kernel/syscalls/io.c \
 	src/kernel/syscalls/path.c src/kernel/syscalls/poll.c src/kernel/syscalls/xattr.c
