@@ -176,7 +176,6 @@ void signal_deliver(long nr)
 		restart_without_handler();
 	if (current->restore_blocked) {
 		current->restore_blocked = false;
-		signal_set_mask(current->saved_blocked);
-		/* What that let in is for the next round. */
+		signal_set_mask(current->saved_blocked); /* what that lets in is for the next round */
 	}
 }

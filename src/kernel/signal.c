@@ -197,9 +197,12 @@ void signal_recalc_locked(struct task *t)
 {
 	struct thread_group *g = t->group;
 	ksigset_t set = (t->pending.set | g->shared_pending.set) & ~t->blocked;
+	bool any = set || (g->stop_signal && !t->leaving) || g->exiting || g->tell_continued;
 
-	atomic_store(&t->sigpending, set || (g->stop_signal && !t->leaving) || g->exiting ||
-					     g->tell_continued);
+	atomic_store(&t->sigpending, any);
+	/* A new mask let a signal in: the sleep that the caller is about to begin must not begin. */
+	if (any && t == current)
+		atomic_store(&host_self.kicked, 1);
 }
 
 bool signal_pending(void)

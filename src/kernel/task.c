@@ -462,8 +462,10 @@ void task_loop(void)
 		 * and the switch below returns at once.
 		 */
 		host_unkick();
-		if (atomic_load(&t->sigpending) || atomic_load(&t->dying) || wants_restart(t))
+		while ((atomic_load(&t->sigpending) || wants_restart(t)) && !atomic_load(&t->dying)) {
 			signal_deliver(t->syscall_nr);
+			t->syscall_nr = -1;
+		}
 		t->syscall_nr = -1;
 		if (atomic_load(&t->dying))
 			break;

@@ -24,12 +24,17 @@
 #include "base/safecopy.h"
 #include "kernel/task.h"
 #include "net/net.h"
+#include "vfs/fs.h"
+#include "vfs/procfs.h"
+#include "vfs/tty.h"
 #include "vfs/procfs.h"
 
 extern char **environ;
 
 static int setup(void *arg)
 {
+	fs_mount_pseudo("/proc", procfs_root(NULL, NULL), false);
+	fs_mount_pseudo("/dev/pts", devpts_root(), false);
 	return cred_host_init();
 }
 
