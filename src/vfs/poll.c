@@ -124,9 +124,28 @@ static int collect(struct poll_call *c)
 	return count;
 }
 
+static int look(struct poll_call *c)
+{
+	struct timespec no_time = {0, 0};
+
+	return (int)host_call(SYS_ppoll, c->host, c->n, &no_time, NULL, 0);
+}
+
+/*
+ * Sleeps in the host's ppoll. Like Linux' poll, which looks at the files before it looks at
+ * signals: what is ready is told even if a signal is pending.
+ */
+static int sleep_on_host(struct poll_call *c, const struct timespec *deadline)
+{
+	int r = host_ppoll(c->host, c->n + (c->wake_fd >= 0), deadline);
+
+	if (r == -EINTR && look(c) > 0)
+		return 1;
+	return r;
+}
+
 static int wait_events(struct poll_call *c, const struct timespec *deadline)
 {
-	static const struct timespec now = {0, 0};
 	bool invalid = false;
 	uint64_t drain;
 	int r;
@@ -134,7 +153,7 @@ static int wait_events(struct poll_call *c, const struct timespec *deadline)
 	for (unsigned i = 0; i < c->n; i++)
 		invalid |= c->fds[i].fd >= 0 && !c->slots[i].file;
 	if (c->emulated || invalid) {
-		r = host_ppoll(c->host, c->n, &now);
+		r = look(c);
 		r = r < 0 ? r : collect(c);
 		if (r || invalid || (deadline && !deadline->tv_sec && !deadline->tv_nsec))
 			return r;
@@ -142,13 +161,13 @@ static int wait_events(struct poll_call *c, const struct timespec *deadline)
 		if (r < 0)
 			return r;
 		/* They may have become ready before we listened. */
-		r = host_ppoll(c->host, c->n, &now);
+		r = look(c);
 		r = r < 0 ? r : collect(c);
 		if (r)
 			return r;
 	}
 	for (;;) {
-		r = host_ppoll(c->host, c->n + (c->wake_fd >= 0), deadline);
+		r = sleep_on_host(c, deadline);
 		if (r < 0)
 			return r;
 		if (c->host[c->n].revents)

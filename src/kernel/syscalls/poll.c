@@ -80,6 +80,9 @@ static int mask_begin(uint64_t addr, uint64_t size, bool *set)
 		return -EFAULT;
 	signal_temporary_mask(mask);
 	*set = true;
+	/* What the new mask lets through must be seen by the sleep that follows. */
+	if (signal_pending())
+		host_kick(&host_self);
 	return 0;
 }
 
