@@ -319,9 +319,9 @@ int traps_init(struct platform *p, struct error *err);
 /* Maps the TSS and exception stack of vCPU v->id; sets page and page_address. */
 int traps_init_vcpu(struct vcpu *v);
 void traps_load_segments(struct vcpu *v);
-/* What Linux would send for exception `vector` in user mode. regs: the user state at it. */
+/* What Linux would send for exception `vector` in user mode; *regs: the user state at it. */
 void trap_to_signal(struct context *c, struct vcpu *v, struct address_space *as, unsigned vector,
-		    uint64_t error_code, uint64_t cr2, const struct user_regs_struct *regs,
+		    uint64_t error_code, uint64_t cr2, struct user_regs_struct *regs,
 		    struct switch_event *ev);
 
 /* What an exit leaves to do. */

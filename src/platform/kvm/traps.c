@@ -23,6 +23,9 @@
 
 #define OPCODE_HLT 0xf4
 #define OPCODE_INT3 0xcc
+#define OPCODE_INT 0xcd
+#define OPCODE_INT1 0xf1
+#define RFLAGS_TF 0x100UL
 
 
 static void build_gdt(uint64_t *gdt)
@@ -164,16 +167,30 @@ static bool is_int_n(struct address_space *as, uint64_t rip, uint8_t *n)
 {
 	uint8_t insn[2];
 
-	if (address_space_peek(as, rip, insn, 2) != 2 || insn[0] != 0xcd)
+	if (address_space_peek(as, rip, insn, 2) != 2 || insn[0] != OPCODE_INT)
 		return false;
 	*n = insn[1];
 	return true;
 }
 
+/* The same hosts report INT1 with RIP at the instruction, where hardware has it behind. */
+static void debug_trap(struct address_space *as, bool quirks, struct user_regs_struct *regs,
+		       struct switch_event *ev)
+{
+	bool single_step = regs->eflags & RFLAGS_TF;
+	uint8_t insn;
+
+	if (!single_step && quirks && address_space_peek(as, regs->rip, &insn, 1) == 1 &&
+	    insn == OPCODE_INT1)
+		regs->rip++;
+	signal_set(ev, SIGTRAP, single_step ? TRAP_TRACE : TRAP_BRKPT, regs->rip);
+}
+
 void trap_to_signal(struct context *c, struct vcpu *v, struct address_space *as, unsigned vector,
-		    uint64_t error_code, uint64_t cr2, const struct user_regs_struct *regs,
+		    uint64_t error_code, uint64_t cr2, struct user_regs_struct *regs,
 		    struct switch_event *ev)
 {
+	bool quirks = v->platform->machine.landing == LANDING_CPL3;
 	uint64_t rip = regs->rip;
 	uint8_t n;
 
@@ -188,13 +205,13 @@ void trap_to_signal(struct context *c, struct vcpu *v, struct address_space *as,
 		signal_set(ev, SIGFPE, FPE_INTDIV, rip);
 		break;
 	case TRAP_DB:
-		signal_set(ev, SIGTRAP, regs->eflags & 0x100 ? TRAP_TRACE : TRAP_BRKPT, rip);
+		debug_trap(as, quirks, regs, ev);
 		break;
 	case TRAP_BP:
 		signal_set(ev, SIGTRAP, SI_KERNEL, 0);
 		break;
 	case TRAP_UD:
-		if (v->platform->machine.landing == LANDING_CPL3 && is_int_n(as, rip, &n)) {
+		if (quirks && is_int_n(as, rip, &n)) {
 			ev->trapno = TRAP_GP;
 			ev->error_code = n * 8 + 2;
 			signal_set(ev, SIGSEGV, SI_KERNEL, 0);

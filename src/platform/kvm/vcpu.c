@@ -252,6 +252,7 @@ void context_switch(struct context *c, struct address_space *as, struct user_reg
 	}
 	v = vcpu_get(c, &err);
 	if (!v) {
+		atomic_store(&c->interrupt, 0);
 		ev->reason = err ? SWITCH_FATAL : SWITCH_INTERRUPT;
 		if (err)
 			log_error("kvm: no vCPU: %s", strerror(-err));
