@@ -53,6 +53,7 @@ struct container {
 	char **annotations; /* key, value, …, NULL */
 	enum container_status status;
 	int lock_fd; /* held: commands on one container are serialised; -1 */
+	int dir_fd;  /* of dir, while control_socket is a name below /proc/self/fd; else -1 */
 };
 void container_free(struct container *c);
 

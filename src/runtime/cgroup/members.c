@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The life of a cgroup and of those in it: made, joined, frozen, killed, removed. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "libocispec/ocispec.h"
+#include "runtime/cgroup/cgroup.h"
+#include "runtime/files.h"
+
+#define MEMBERS_MAX_BYTES (8u << 20)
+#define KILL_ROUNDS 500	 /* of PAUSE_NS each */
+#define FREEZE_ROUNDS 1000
+#define RMDIR_ROUNDS 200
+#define PAUSE_NS 10000000
+#define FREEZE_PAUSE_NS 1000000
+
+static void pause_ns(long ns)
+{
+	struct timespec ts = {0, ns};
+
+	nanosleep(&ts, NULL);
+}
+
+static int parse(const char *text, struct cgroup_set *s, struct error *err)
+{
+	return cgroup_parse(text, s) < 0 ? error_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+bool cgroup_has_file(const char *dir, const char *file)
+{
+	cleanup_free char *path = string_format("%s/%s", dir, file);
+
+	return path && access(path, F_OK) == 0;
+}
+
+int cgroup_write(const char *dir, const char *file, const char *field, struct error *err,
+		 const char *fmt, ...)
+{
+	cleanup_free char *path = string_format("%s/%s", dir, file), *value = NULL;
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = vasprintf(&value, fmt, ap);
+	va_end(ap);
+	if (r < 0 || !path) {
+		if (r < 0)
+			value = NULL;
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	r = file_write(AT_FDCWD, path, value);
+	if (r == -ENOENT)
+		return error_set(err, r, "linux.resources.%s: this host has no %s", field, file);
+	if (r < 0)
+		return error_errno(err, r, "linux.resources.%s: cannot write \"%s\" to %s", field,
+				   value, path);
+	return 0;
+}
+
+/* A cgroup with somebody else's processes would be killed with the container: refuse it. */
+static int must_be_empty(const char *dir, struct error *err)
+{
+	cleanup_free char *path = string_format("%s/cgroup.procs", dir), *pids = NULL;
+
+	if (path && file_read(AT_FDCWD, path, MEMBERS_MAX_BYTES, &pids) > 0)
+		return error_set(err, -EBUSY, "linux.cgroupsPath: the cgroup %s is not empty", dir);
+	return 0;
+}
+
+int cgroup_create(const char *text, struct error *err)
+{
+	struct cgroup_set s;
+	int r = parse(text, &s, err);
+
+	if (!r)
+		r = s.v2 ? cgroup_v2_create(&s, err) : cgroup_v1_create(&s, err);
+	for (unsigned i = 0; i < s.n && !r; i++)
+		r = must_be_empty(s.dir[i].path, err);
+	cgroup_set_free(&s);
+	return r;
+}
+
+int cgroup_apply(const char *text, const struct oci_resources *resources, struct error *err)
+{
+	struct cgroup_set s;
+	int r = resources ? parse(text, &s, err) : 0;
+
+	if (r < 0 || !resources)
+		return r;
+	if (resources->memory && resources->memory->limit > 0 &&
+	    resources->memory->limit < CGROUP_MEMORY_MIN) {
+		cgroup_set_free(&s);
+		return error_set(err, -EINVAL,
+				 "linux.resources.memory.limit: %lld bytes are too few; the sandbox "
+				 "itself needs some of them, so at least %lld (%lld MiB) are needed",
+				 (long long)resources->memory->limit, CGROUP_MEMORY_MIN,
+				 CGROUP_MEMORY_MIN >> 20);
+	}
+	r = s.v2 ? cgroup_v2_apply(&s, resources, err) : cgroup_v1_apply(&s, resources, err);
+	cgroup_set_free(&s);
+	return r;
+}
+
+int cgroup_join(const char *text, struct error *err)
+{
+	struct cgroup_set s;
+	int r = parse(text, &s, err);
+
+	for (unsigned i = 0; i < s.n && !r; i++) {
+		cleanup_free char *path = string_format("%s/cgroup.procs", s.dir[i].path);
+
+		r = path ? file_write(AT_FDCWD, path, "0") : -ENOMEM;
+		if (r < 0)
+			error_errno(err, r, "cannot join the cgroup %s", s.dir[i].path);
+	}
+	cgroup_set_free(&s);
+	return r;
+}
+
+/* ---- freezing ------------------------------------------------------------------------------ */
+
+/* The file that tells the state, and what it says of a frozen cgroup. */
+static bool frozen(const struct cgroup_set *s, const char *dir)
+{
+	cleanup_free char *path = string_format("%s/%s", dir,
+						s->v2 ? "cgroup.events" : "freezer.state");
+	cleanup_free char *state = NULL;
+
+	if (!path || file_read(AT_FDCWD, path, 4096, &state) < 0)
+		return false;
+	return strstr(state, s->v2 ? "frozen 1" : "FROZEN");
+}
+
+bool cgroup_is_frozen(const char *text)
+{
+	struct cgroup_set s;
+	const char *dir;
+	bool yes;
+
+	if (cgroup_parse(text, &s) < 0)
+		return false;
+	dir = cgroup_find(&s, "freezer");
+	yes = dir && frozen(&s, dir);
+	cgroup_set_free(&s);
+	return yes;
+}
+
+static int freeze_dir(const struct cgroup_set *s, const char *dir, bool freeze, struct error *err)
+{
+	cleanup_free char *path = string_format("%s/%s", dir,
+						s->v2 ? "cgroup.freeze" : "freezer.state");
+	const char *value = s->v2 ? (freeze ? "1" : "0") : (freeze ? "FROZEN" : "THAWED");
+
+	if (!path)
+		return error_set(err, -ENOMEM, "out of memory");
+	/* v1 freezes those it can catch at the moment: ask again until all are. */
+	for (int i = 0; i < FREEZE_ROUNDS; i++) {
+		int r = file_write(AT_FDCWD, path, value);
+
+		if (r < 0)
+			return error_errno(err, r, "cannot write %s to %s", value, path);
+		if (frozen(s, dir) == freeze)
+			return 0;
+		pause_ns(FREEZE_PAUSE_NS);
+	}
+	file_write(AT_FDCWD, path, s->v2 ? "0" : "THAWED");
+	return error_set(err, -ETIMEDOUT, "the cgroup %s cannot be frozen", dir);
+}
+
+int cgroup_freeze(const char *text, bool freeze, struct error *err)
+{
+	struct cgroup_set s;
+	const char *dir;
+	int r = parse(text, &s, err);
+
+	if (r < 0)
+		return r;
+	dir = cgroup_find(&s, "freezer");
+	r = dir ? freeze_dir(&s, dir, freeze, err)
+		: error_set(err, -ENOTSUP, "this host has no freezer cgroup");
+	cgroup_set_free(&s);
+	return r;
+}
+
+/* ---- killing and removing ------------------------------------------------------------------ */
+
+/* SIGKILL to the members of dir and of all below it. Returns how many there were. */
+static int kill_members(const char *dir)
+{
+	cleanup_free char *path = string_format("%s/cgroup.procs", dir), *pids = NULL;
+	cleanup_closedir DIR *d = opendir(dir);
+	struct dirent *e;
+	int count = 0;
+
+	if (!d || !path)
+		return 0;
+	if (file_read(AT_FDCWD, path, MEMBERS_MAX_BYTES, &pids) > 0) {
+		char *save;
+
+		for (char *p = strtok_r(pids, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
+			pid_t pid = atoi(p);
+
+			/* 0 is a process of a pid namespace that is not below ours; never us. */
+			if (pid <= 1 || pid == getpid())
+				continue;
+			kill(pid, SIGKILL);
+			count++;
+		}
+	}
+	while ((e = readdir(d))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		cleanup_free char *below = string_format("%s/%s", dir, e->d_name);
+
+		if (below)
+			count += kill_members(below);
+	}
+	return count;
+}
+
+/* One hierarchy names all members. The freezer's or pids' are as good as any. */
+static const char *any_dir(const struct cgroup_set *s)
+{
+	const char *dir = cgroup_find(s, "freezer");
+
+	return dir ? dir : s->n ? s->dir[0].path : NULL;
+}
+
+int cgroup_kill(const char *text, struct error *err)
+{
+	cleanup_free char *kill_file = NULL;
+	struct cgroup_set s;
+	const char *dir;
+	int r = parse(text, &s, err);
+
+	if (r < 0)
+		return r;
+	dir = any_dir(&s);
+	kill_file = dir && s.v2 ? string_format("%s/cgroup.kill", dir) : NULL;
+	if (kill_file)
+		file_write(AT_FDCWD, kill_file, "1");
+	r = -ETIMEDOUT;
+	for (int i = 0; dir && i < KILL_ROUNDS; i++) {
+		int members = kill_members(dir);
+
+		if (!members) {
+			r = 0;
+			break;
+		}
+		/* Under v1 a frozen process does not even die. */
+		if (frozen(&s, dir))
+			freeze_dir(&s, dir, false, NULL);
+		pause_ns(i < 10 ? PAUSE_NS / 10 : PAUSE_NS);
+	}
+	if (!dir)
+		r = 0;
+	if (r < 0)
+		error_set(err, r, "processes in %s survive SIGKILL", dir);
+	cgroup_set_free(&s);
+	return r;
+}
+
+static int remove_tree(const char *dir)
+{
+	cleanup_closedir DIR *d = NULL;
+	struct dirent *e;
+
+	if (rmdir(dir) == 0 || errno == ENOENT)
+		return 0;
+	d = opendir(dir);
+	while (d && (e = readdir(d))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		cleanup_free char *below = string_format("%s/%s", dir, e->d_name);
+
+		if (below)
+			remove_tree(below);
+	}
+	/* EBUSY: the last member is dead, but not yet out of the door. */
+	for (int i = 0; i < RMDIR_ROUNDS; i++) {
+		if (rmdir(dir) == 0 || errno == ENOENT)
+			return 0;
+		if (errno != EBUSY)
+			return -errno;
+		pause_ns(i < 20 ? PAUSE_NS / 20 : PAUSE_NS);
+	}
+	return -EBUSY;
+}
+
+int cgroup_destroy(const char *text, struct error *err)
+{
+	struct cgroup_set s;
+	int r = parse(text, &s, err);
+
+	for (unsigned i = 0; i < s.n; i++) {
+		int k = remove_tree(s.dir[i].path);
+
+		if (k < 0 && !r)
+			r = error_errno(err, k, "cannot remove the cgroup %s", s.dir[i].path);
+	}
+	cgroup_set_free(&s);
+	return r;
+}

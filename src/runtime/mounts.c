@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every mount is made detached, gets its attributes, and only then appears in the tree (fsopen(2),
+ * open_tree(2), mount_setattr(2), move_mount(2)): there is no moment in which a read-only mount can
+ * be written to, and the target is a descriptor that was resolved inside the root, so no symbolic
+ * link of the image can send a mount elsewhere.
+ */
+#include "runtime/mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "libocispec/ocispec.h"
+#include "runtime/files.h"
+#include "runtime/mount_options.h"
+#include "runtime/rootfs.h"
+
+/* What the kernel wrote into the file system context about an error, if it did ("e tmpfs: …"). */
+static int context_error(int fs, int code, struct error *err, const char *what)
+{
+	char text[256];
+	ssize_t n = read(fs, text, sizeof(text) - 1);
+
+	if (n > 2) {
+		text[n] = '\0';
+		text[strcspn(text, "\n")] = '\0';
+		return error_set(err, code, "%s: %s (%s)", what, strerror(-code), text + 2);
+	}
+	return error_errno(err, code, "%s", what);
+}
+
+static int set_data(int fs, const char *option, struct error *err)
+{
+	cleanup_free char *key = strdup(option);
+	char *value;
+	int r;
+
+	if (!key)
+		return error_set(err, -ENOMEM, "out of memory");
+	value = strchr(key, '=');
+	if (value) {
+		*value++ = '\0';
+		r = fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0);
+	} else {
+		r = fsconfig(fs, FSCONFIG_SET_FLAG, key, NULL, 0);
+	}
+	if (r < 0) {
+		cleanup_free char *what = string_format("option \"%s\"", option);
+
+		return context_error(fs, -errno, err, what ? what : "option");
+	}
+	return 0;
+}
+
+int mount_new(const char *type, const char *source, const struct mount_options *o,
+	      struct error *err)
+{
+	cleanup_close int fs = fsopen(type, FSOPEN_CLOEXEC);
+	uint64_t attr = o->set | o->set_recursive;
+	int mnt;
+
+	if (fs < 0)
+		return error_errno(err, -errno, "file system type \"%s\"", type);
+	if (source && *source && fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0)
+		return context_error(fs, -errno, err, source);
+	for (size_t i = 0; i < o->n_data; i++) {
+		int r = set_data(fs, o->data[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return context_error(fs, -errno, err, "cannot make the file system");
+	mnt = fsmount(fs, FSMOUNT_CLOEXEC, attr);
+	return mnt < 0 ? context_error(fs, -errno, err, "cannot make the mount") : mnt;
+}
+
+int mount_attach(int mnt, int target, const struct mount_options *o, struct error *err)
+{
+	if (move_mount(mnt, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return error_errno(err, -errno, "cannot attach the mount");
+	for (unsigned i = 0; i < o->n_propagation; i++) {
+		unsigned recursive = o->propagation[i] & MS_REC ? AT_RECURSIVE : 0;
+		struct mount_attr attr = {.propagation = o->propagation[i] & ~MS_REC};
+
+		if (mount_setattr(mnt, "", AT_EMPTY_PATH | recursive, &attr, sizeof(attr)) < 0)
+			return error_errno(err, -errno, "cannot set the propagation");
+	}
+	return 0;
+}
+
+/* ---- bind mounts --------------------------------------------------------------------------- */
+
+static int set_attributes(int mnt, uint64_t set, uint64_t clear, unsigned flags)
+{
+	struct mount_attr attr = {.attr_set = set, .attr_clr = clear};
+
+	if (!set && !clear)
+		return 0;
+	return mount_setattr(mnt, "", AT_EMPTY_PATH | flags, &attr, sizeof(attr)) < 0 ? -errno : 0;
+}
+
+static char *bind_source(const struct mount_context *x, const struct oci_mount *m)
+{
+	if (m->source[0] == '/')
+		return strdup(m->source);
+	return string_format("%s/%s", x->bundle, m->source);
+}
+
+static int clone_source(const struct mount_context *x, const struct oci_mount *m,
+			const struct mount_options *o, enum rootfs_kind *kind, struct error *err)
+{
+	cleanup_free char *source = m->source ? bind_source(x, m) : NULL;
+	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+	struct stat st;
+
+	if (!source)
+		return error_set(err, -EINVAL, "a bind mount needs a source");
+	cleanup_close int mnt = open_tree(AT_FDCWD, source,
+					  flags | (o->bind_recursive ? AT_RECURSIVE : 0));
+
+	/* In a user namespace the mounts below are locked together: only all of them can be had. */
+	if (mnt < 0 && errno == EINVAL && !o->bind_recursive)
+		mnt = open_tree(AT_FDCWD, source, flags | AT_RECURSIVE);
+	if (mnt < 0 || fstat(mnt, &st) < 0)
+		return error_errno(err, -errno, "source \"%s\"", source);
+	*kind = S_ISDIR(st.st_mode) ? ROOTFS_DIRECTORY : ROOTFS_FILE;
+	return steal_fd(&mnt);
+}
+
+static int mount_bind(const struct mount_context *x, const struct oci_mount *m,
+		      const struct mount_options *o, struct error *err)
+{
+	enum rootfs_kind kind;
+	cleanup_close int mnt = clone_source(x, m, o, &kind, err);
+	int r;
+
+	if (mnt < 0)
+		return mnt;
+	if (o->n_data)
+		return error_set(err, -EINVAL, "option \"%s\" is not one of a bind mount",
+				 o->data[0]);
+	r = set_attributes(mnt, o->set_recursive, o->clear_recursive, AT_RECURSIVE);
+	if (!r)
+		r = set_attributes(mnt, o->set, o->clear, 0);
+	if (r < 0)
+		return error_errno(err, r, "cannot set the attributes of the mount");
+	cleanup_close int target = rootfs_make(x->root, m->destination, kind);
+
+	if (target < 0)
+		return error_errno(err, target, "cannot make the mount point");
+	return mount_attach(mnt, target, o, err);
+}
+
+/* ---- file systems -------------------------------------------------------------------------- */
+
+/* Without a network namespace of its own a user namespace may not mount sysfs: bind the host's. */
+static int bind_host_sysfs(const struct mount_context *x, const struct oci_mount *m,
+			   const struct mount_options *o, struct error *err)
+{
+	struct oci_mount host = *m;
+	struct mount_options rbind = *o;
+
+	host.source = "/sys";
+	rbind.bind = rbind.bind_recursive = true;
+	rbind.n_data = 0;
+	return mount_bind(x, &host, &rbind, err);
+}
+
+static int mount_filesystem(const struct mount_context *x, const struct oci_mount *m,
+			    const struct mount_options *o, struct error *err)
+{
+	bool sysfs = !strcmp(m->type, "sysfs");
+	int r;
+
+	cleanup_close int target = rootfs_make(x->root, m->destination, ROOTFS_DIRECTORY);
+
+	if (target < 0)
+		return error_errno(err, target, "cannot make the mount point");
+	struct mount_options first = *o;
+
+	/* What is copied up must be written before the mount is read-only. */
+	if (o->copy_up)
+		first.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+	cleanup_close int mnt = mount_new(m->type, m->source, &first, err);
+
+	if (mnt == -EPERM && sysfs && x->user_namespace)
+		return bind_host_sysfs(x, m, o, err);
+	if (mnt < 0)
+		return mnt;
+	if (o->copy_up) {
+		r = copy_up(target, mnt, err);
+		if (r < 0)
+			return r;
+		r = set_attributes(mnt, o->set & MOUNT_ATTR_RDONLY, 0, 0);
+		if (r < 0)
+			return error_errno(err, r, "cannot make the mount read-only");
+	}
+	return mount_attach(mnt, target, o, err);
+}
+
+static int mount_one(const struct mount_context *x, const struct oci_mount *m, struct error *err)
+{
+	struct mount_options o;
+	int r = mount_options_parse(m, &o, err);
+
+	if (r < 0)
+		;
+	else if (o.bind)
+		r = mount_bind(x, m, &o, err);
+	else if (!m->type || !*m->type)
+		r = error_set(err, -EINVAL, "a mount needs a type, or the option bind");
+	else if (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"))
+		r = mount_cgroup(x, m, &o, err);
+	else if (o.copy_up && strcmp(m->type, "tmpfs"))
+		r = error_set(err, -EINVAL, "tmpcopyup is for tmpfs only");
+	else
+		r = mount_filesystem(x, m, &o, err);
+	mount_options_free(&o);
+	return r;
+}
+
+int mounts_apply(const struct mount_context *x, struct error *err)
+{
+	for (size_t i = 0; i < x->config->n_mounts; i++) {
+		int r = mount_one(x, &x->config->mounts[i], err);
+
+		if (r < 0)
+			return error_wrap(err, "mounts[%zu]: %s on %s", i,
+					  x->config->mounts[i].type ? x->config->mounts[i].type
+								    : "bind",
+					  x->config->mounts[i].destination), r;
+	}
+	return 0;
+}

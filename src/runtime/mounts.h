@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mounts[] of config.json, made inside the container's mount namespace before pivot_root. */
+#ifndef HUSK_RUNTIME_MOUNTS_H
+#define HUSK_RUNTIME_MOUNTS_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct oci_config;
+struct oci_mount;
+struct mount_options;
+struct rootfs;
+
+struct mount_context {
+	const struct oci_config *config;
+	const struct rootfs *root;
+	const char *bundle;	 /* relative sources of bind mounts start here */
+	const char *cgroup_path; /* the container's cgroup (runtime/cgroup); NULL: none */
+	bool cgroup_namespace;	 /* the process is in a cgroup namespace of its own */
+	bool user_namespace;
+};
+
+/* All of them, in order. */
+int mounts_apply(const struct mount_context *x, struct error *err);
+
+/*
+ * A mount that hangs nowhere yet, made of a file system type and its options: a descriptor for
+ * mount_attach(), or a negative errno with what the kernel says.
+ */
+int mount_new(const char *type, const char *source, const struct mount_options *o,
+	      struct error *err);
+
+/* Puts a mount where target (O_PATH) is, and applies propagation options. */
+int mount_attach(int mnt, int target, const struct mount_options *o, struct error *err);
+
+/* "type": "cgroup", which is a different thing on each kind of host (mount_cgroup.c). */
+int mount_cgroup(const struct mount_context *x, const struct oci_mount *m,
+		 const struct mount_options *o, struct error *err);
+
+/* tmpcopyup (copyup.c): copies the tree below directory `from` into directory `to`. Both O_PATH. */
+int copy_up(int from, int to, struct error *err);
+
+#endif

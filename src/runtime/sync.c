@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "runtime/sync.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+struct header {
+	int type;
+	int value;
+};
+
+int sync_pair(int fds[2], struct error *err)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return error_errno(err, -errno, "cannot make a socket pair");
+	return 0;
+}
+
+int sync_send(int sock, enum sync_type type, int value, int fd, const char *text)
+{
+	struct header h = {.type = type, .value = value};
+	struct iovec iov[2] = {{&h, sizeof(h)}, {(char *)text, text ? strlen(text) : 0}};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+	ssize_t n;
+
+	if (iov[1].iov_len > SYNC_TEXT_MAX)
+		iov[1].iov_len = SYNC_TEXT_MAX;
+	if (fd >= 0) {
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	do {
+		n = sendmsg(sock, &msg, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+void sync_send_error(int sock, const struct error *err)
+{
+	sync_send(sock, SYNC_ERROR, err->code, -1, err->msg ? err->msg : strerror(-err->code));
+}
+
+int sync_receive(int sock, struct sync_message *m)
+{
+	struct header h;
+	struct iovec iov[2] = {{&h, sizeof(h)}, {m->text, SYNC_TEXT_MAX}};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr msg = {.msg_iov = iov,
+			     .msg_iovlen = 2,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	ssize_t n;
+
+	do {
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == ECONNRESET ? -EPIPE : -errno;
+	m->fd = -1;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+			memcpy(&m->fd, CMSG_DATA(c), sizeof(m->fd));
+	if (n < (ssize_t)sizeof(h))
+		return -EPIPE;
+	m->type = h.type;
+	m->value = h.value;
+	m->text[n - sizeof(h)] = '\0';
+	return 0;
+}
+
+int sync_wait_go(int sock, struct error *err)
+{
+	struct sync_message *m = malloc(sizeof(*m));
+	int r;
+
+	if (!m)
+		return error_set(err, -ENOMEM, "out of memory");
+	r = sync_receive(sock, m);
+	if (!r && m->type != SYNC_GO)
+		r = -EPROTO;
+	free(m);
+	return r < 0 ? error_errno(err, r, "the husk command that makes this container is gone") : 0;
+}
+
+int sync_step(int sock, enum sync_type type, int fd, struct error *err)
+{
+	int r = sync_send(sock, type, 0, fd, NULL);
+
+	if (r < 0)
+		return error_errno(err, r, "the husk command that makes this container is gone");
+	return sync_wait_go(sock, err);
+}
