@@ -238,7 +238,7 @@ static int follow_helper(struct execution *e, int sync, pid_t helper, int *maste
 static int run_helper(struct execution *e, struct container *c, struct console *con,
 		      int *exit_status, struct error *err)
 {
-	int pair[2], master, r;
+	int pair[2], master = -1, r;
 	pid_t helper;
 
 	r = sync_pair(pair, err);

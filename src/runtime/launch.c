@@ -31,6 +31,7 @@
 #include "runtime/hooks.h"
 #include "runtime/state.h"
 #include "runtime/sync.h"
+#include "runtime/terminal.h"
 
 /* ---- the midwife --------------------------------------------------------------------------- */
 

@@ -135,7 +135,7 @@ static int clone_source(const struct mount_context *x, const struct oci_mount *m
 static int mount_bind(const struct mount_context *x, const struct oci_mount *m,
 		      const struct mount_options *o, struct error *err)
 {
-	enum rootfs_kind kind;
+	enum rootfs_kind kind = ROOTFS_FILE;
 	cleanup_close int mnt = clone_source(x, m, o, &kind, err);
 	int r;
 
