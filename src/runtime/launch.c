@@ -175,7 +175,10 @@ static int on_ready(struct attendant *a, struct error *err)
 {
 	int r = state_save(a->c, true, err);
 
-	return r < 0 ? r : write_pid_file(a->l->create->pid_file, a->c->pid, err);
+	if (r < 0)
+		return r;
+	a->c->status = STATUS_CREATED;
+	return write_pid_file(a->l->create->pid_file, a->c->pid, err);
 }
 
 /* One message from the child; a signal to the command ends the whole attempt. */
