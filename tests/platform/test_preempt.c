@@ -10,7 +10,7 @@
 #include "guest.h"
 
 #define SPINNERS 64
-#define ROUNDS 3000
+#define ROUNDS 1000
 
 BLOB(spin, "1: lock incq (%rdi)\n jmp 1b");
 

@@ -5,6 +5,7 @@
  * the time; the host changes what they see, 20000 times.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include "guest.h"
@@ -53,7 +54,7 @@ static void wait_iterations(volatile uint64_t *mail, unsigned n)
 	uint64_t from = mail[1];
 
 	while (mail[1] < from + n)
-		;
+		sched_yield();
 }
 
 /* Odd rounds unmap, even ones map the other frame over. */

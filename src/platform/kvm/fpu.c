@@ -10,7 +10,6 @@
  */
 #include "platform/kvm/kvm.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,19 +35,17 @@ static uint8_t *area_of(struct context *c)
 	return (uint8_t *)c->fpstate->region;
 }
 
-/* The end of the last enabled feature in the standard format (CPUID leaf 0xD). */
-static size_t standard_size(uint64_t features)
+/* The end of the last enabled feature in the standard format (CPUID leaf 0xD: size and offset). */
+static size_t standard_size(const struct kvm_cpuid2 *cpuid, uint64_t features)
 {
 	size_t size = XSAVE_LEGACY + XSAVE_HEADER;
 
-	for (unsigned i = 2; i < 63; i++) {
-		unsigned a, b, c, d;
+	for (unsigned i = 0; i < cpuid->nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
 
-		if (!(features >> i & 1))
-			continue;
-		__cpuid_count(0xd, i, a, b, c, d);
-		if (b + a > size)
-			size = b + a;
+		if (e->function == 0xd && e->index >= 2 && e->index < 63 &&
+		    (features >> e->index & 1) && e->eax + e->ebx > size)
+			size = e->eax + e->ebx;
 	}
 	return size;
 }
@@ -69,7 +66,7 @@ int fpu_probe(struct platform *p, int kvm_fd, struct error *err)
 		if (e->function == 0xd && e->index == 0)
 			m->xcr0 |= e->eax | (uint64_t)e->edx << 32;
 	}
-	m->fpstate_size = standard_size(m->xcr0);
+	m->fpstate_size = standard_size(m->cpuid, m->xcr0);
 	if (m->fpstate_size > m->xsave_size)
 		return error_set(err, -ENOTSUP,
 				 "kvm: FPU state of %zu bytes does not fit KVM's area of %zu",

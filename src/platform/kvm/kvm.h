@@ -228,7 +228,7 @@ struct machine {
 	/* Where SYSCALL arrives (KVM-FACTS: on some hosts at LSTAR with CPL 3). */
 	enum landing landing;
 
-	unsigned online_cpus, max_vcpus;
+	unsigned max_vcpus;
 	pthread_mutex_t pool_lock; /* guards the waiters, creation and choice of vCPUs */
 	_Atomic unsigned n_vcpus;
 	struct vcpu *vcpus[VCPU_LIMIT];

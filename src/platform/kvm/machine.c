@@ -97,13 +97,24 @@ static int check_extensions(int kvm_fd, struct error *err)
 	return 0;
 }
 
+/* CPUs that this process may run on: the cgroup's cpuset is what counts. */
+static unsigned usable_cpus(void)
+{
+	unsigned long mask[1024] = {0}; /* more CPUs than any host has */
+	unsigned n = 0;
+
+	if (syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask) < 0)
+		return 1;
+	for (unsigned i = 0; i < sizeof(mask) / sizeof(*mask); i++)
+		n += __builtin_popcountl(mask[i]);
+	return n ? n : 1;
+}
+
 static void set_limits(struct machine *m, const struct platform_config *cfg)
 {
 	int host = kvm_ioctl(m->vm_fd, KVM_CHECK_EXTENSION, (void *)KVM_CAP_MAX_VCPUS);
-	long online = sysconf(_SC_NPROCESSORS_ONLN);
 
-	m->online_cpus = online > 0 ? online : 1;
-	m->max_vcpus = 4 * m->online_cpus;
+	m->max_vcpus = 4 * usable_cpus();
 	if (m->max_vcpus < 4)
 		m->max_vcpus = 4;
 	if (cfg->vcpus_max && m->max_vcpus > cfg->vcpus_max)

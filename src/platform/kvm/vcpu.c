@@ -58,10 +58,25 @@ static int set_msrs(struct vcpu *v)
 	return r == 4 ? 0 : r < 0 ? r : -EIO;
 }
 
-/* CR4 bits that not every host grants are tried once, on the first vCPU. */
-static int set_sregs(struct vcpu *v)
+/* CR4 bits that not every host grants: all at once, else one by one; the first vCPU finds out. */
+static int probe_cr4(struct vcpu *v)
 {
 	static const uint64_t wishes[] = {CR4_FSGSBASE, CR4_OSXSAVE, CR4_SMEP};
+
+	v->sregs.cr4 = CR4_BASE | CR4_FSGSBASE | CR4_OSXSAVE | CR4_SMEP;
+	if (kvm_ioctl(v->fd, KVM_SET_SREGS, &v->sregs) == 0)
+		return 0;
+	v->sregs.cr4 = CR4_BASE;
+	for (unsigned i = 0; i < sizeof(wishes) / sizeof(*wishes); i++) {
+		v->sregs.cr4 |= wishes[i];
+		if (kvm_ioctl(v->fd, KVM_SET_SREGS, &v->sregs) < 0)
+			v->sregs.cr4 &= ~wishes[i];
+	}
+	return kvm_ioctl(v->fd, KVM_SET_SREGS, &v->sregs);
+}
+
+static int set_sregs(struct vcpu *v)
+{
 	struct machine *m = &v->platform->machine;
 	int r = kvm_ioctl(v->fd, KVM_GET_SREGS, &v->sregs);
 
@@ -71,16 +86,13 @@ static int set_sregs(struct vcpu *v)
 	v->sregs.cr0 = CR0_BITS;
 	v->sregs.cr3 = v->platform->pt.kernel_pdpt; /* replaced at each entry */
 	v->sregs.efer = EFER_BITS;
-	v->sregs.cr4 = m->cr4 ? m->cr4 : CR4_BASE;
-	if (!m->cr4) {
-		for (unsigned i = 0; i < sizeof(wishes) / sizeof(*wishes); i++) {
-			v->sregs.cr4 |= wishes[i];
-			if (kvm_ioctl(v->fd, KVM_SET_SREGS, &v->sregs) < 0)
-				v->sregs.cr4 &= ~wishes[i];
-		}
-		m->cr4 = v->sregs.cr4;
+	if (m->cr4) {
+		v->sregs.cr4 = m->cr4;
+		return kvm_ioctl(v->fd, KVM_SET_SREGS, &v->sregs);
 	}
-	return kvm_ioctl(v->fd, KVM_SET_SREGS, &v->sregs);
+	r = probe_cr4(v);
+	m->cr4 = v->sregs.cr4;
+	return r;
 }
 
 static int set_xcr0(struct vcpu *v)
