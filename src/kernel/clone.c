@@ -129,11 +129,8 @@ static int make_group(struct task *t, const struct clone_args_k *a)
 	}
 	if (!g->sighand)
 		return -ENOMEM;
-	pthread_mutex_lock(&p->lock);
-	memcpy(g->rlimits, p->rlimits, sizeof(g->rlimits));
-	g->rlim_nofile = p->rlim_nofile;
+	rlimit_inherit(g, p);
 	g->oom_score_adj = p->oom_score_adj;
-	pthread_mutex_unlock(&p->lock);
 	return 0;
 }
 
@@ -224,8 +221,13 @@ static int begin_thread(struct task *t)
 
 static int begin_process(struct task *t)
 {
+	int r;
+
 	task_attach_thread(t);
-	return fs_attach(t->fs, true);
+	r = fs_attach(t->fs, true);
+	if (r == 0)
+		rlimit_start(t->group);
+	return r;
 }
 
 static void enter_guest(struct task *t)

@@ -5,6 +5,7 @@
 #ifndef HUSK_KERNEL_INTERNAL_H
 #define HUSK_KERNEL_INTERNAL_H
 
+#include "kernel/rlimit.h"
 #include "kernel/task.h"
 
 /* ---- pid.c: numbers ------------------------------------------------------------------------------ */
@@ -124,16 +125,6 @@ size_t sigframe_max_size(void);
 
 /* The mirrored effective capabilities are thread-local: a new thread starts with its maker's. */
 void cred_adopt_thread(const struct cred *c);
-
-/* ---- rlimit.c ------------------------------------------------------------------------------------ */
-
-uint64_t group_rlimit(struct thread_group *g, unsigned which);
-/* Tells mm of g's limits that it enforces. */
-void rlimit_push(struct thread_group *g, struct mm *mm);
-
-/* getrlimit(2) and setrlimit(2) on any group; new or old may be NULL. -EINVAL, -EPERM. */
-int group_set_rlimit(struct thread_group *g, unsigned which, const struct rlimit *new,
-		     struct rlimit *old);
 
 /* ---- pidfd.c ------------------------------------------------------------------------------------- */
 

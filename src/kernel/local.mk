@@ -9,7 +9,7 @@ libkernel_a_SOURCES = \
 	src/kernel/exec.c src/kernel/exec.h src/kernel/exit.c \
 	src/kernel/internal.h src/kernel/kernel.c \
 	src/kernel/pid.c src/kernel/pidfd.c src/kernel/program.c \
-	src/kernel/rlimit.c \
+	src/kernel/rlimit.c src/kernel/rlimit.h \
 	src/kernel/script.c src/kernel/script.h \
 	src/kernel/sigframe.c src/kernel/signal.c src/kernel/signal.h \
 	src/kernel/spawn.c src/kernel/stack.c src/kernel/stop.c \

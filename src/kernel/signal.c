@@ -149,6 +149,17 @@ int signal_take_locked(struct task *t, ksigset_t wanted, siginfo_t *info)
 	return sig ? sig : take_from(&t->group->shared_pending, wanted, info);
 }
 
+void signal_set_overrun(struct thread_group *g, struct task *t, int id, int overrun)
+{
+	struct sigqueue *q;
+
+	pthread_mutex_lock(&g->lock);
+	list_for_each(q, t ? &t->pending.queue : &g->shared_pending.queue, link)
+		if (q->info.si_code == SI_TIMER && q->info.si_timerid == id)
+			q->info.si_overrun = overrun;
+	pthread_mutex_unlock(&g->lock);
+}
+
 int signal_dequeue(ksigset_t wanted, siginfo_t *info)
 {
 	int sig;

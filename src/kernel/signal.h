@@ -57,6 +57,12 @@ void signal_kernel_group(struct thread_group *g, int sig);
 int signal_send_pgrp(pid_t pgid, const siginfo_t *info);
 bool signal_may_send(struct task *to, int sig);
 
+/*
+ * The signal of POSIX timer `id` that is still queued at the group (or at t) gets this overrun count
+ * (timer_getoverrun(2)).
+ */
+void signal_set_overrun(struct thread_group *g, struct task *t, int id, int overrun);
+
 /* A synchronous fault of current: cannot be blocked or ignored (force_sig_fault). */
 void signal_force(const siginfo_t *info);
 

@@ -265,6 +265,7 @@ static int begin(struct task *t)
 static void enter(struct task *t)
 {
 	t->restart_args[0] = 0;
+	rlimit_start(t->group);
 	/* spawn_start() unparks; a created container may also be killed before it was started. */
 	atomic_store(&t->unkillable_sleep, true);
 	while (park(&t->vfork_done, NULL) == -EINTR && !atomic_load(&t->dying))

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/hostcall.h"
+#include "kernel/rlimit.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
 #include "kernel/timer_heap.h"
@@ -49,8 +50,12 @@ struct ktimer {
 	uint64_t sampled, pace; /* CPU clocks: the last look, and how long to wait until the next */
 };
 
+/* Besides setitimer()'s three: the one that watches RLIMIT_CPU. */
+#define ITIMER_CPU_LIMIT 3
+#define ITIMERS 4
+
 struct posix_timers {
-	struct ktimer itimers[3];
+	struct ktimer itimers[ITIMERS];
 	struct ktimer **by_id;
 	int count;
 };
@@ -192,6 +197,8 @@ static bool expire(struct ktimer *t, struct delivery *d)
 	if (!send)
 		missed = add_sat(missed, 1 + (uint64_t)t->overrun);
 	t->overrun = missed < INT32_MAX ? missed : INT32_MAX;
+	if (!send)
+		signal_set_overrun(t->group, t->target, t->id, t->overrun);
 	if (send) {
 		prepare(t, d);
 		t->sent = true;
@@ -201,7 +208,9 @@ static bool expire(struct ktimer *t, struct delivery *d)
 
 static void deliver(struct delivery *d)
 {
-	if (d->target) {
+	if (d->info.si_signo == SIGXCPU && d->info.si_code == SI_KERNEL) {
+		rlimit_cpu_reached(d->group);
+	} else if (d->target) {
 		signal_send_task(d->target, &d->info);
 		task_put(d->target);
 	} else {
@@ -308,7 +317,7 @@ static int start_thread(void)
 /* current's timers; made on first use if `make`. With the lock held. */
 static struct posix_timers *timers_of(struct thread_group *g, bool make)
 {
-	static const int signals[3] = {SIGALRM, SIGVTALRM, SIGPROF};
+	static const int signals[ITIMERS] = {SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU};
 	struct posix_timers *p = g->timers;
 
 	if (p || !make)
@@ -316,7 +325,7 @@ static struct posix_timers *timers_of(struct thread_group *g, bool make)
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < ITIMERS; i++) {
 		struct ktimer *t = &p->itimers[i];
 
 		t->group = g;
@@ -390,6 +399,23 @@ int itimer_set(int which, const struct timer_setting *new, struct timer_setting 
 		r = set_timer(&p->itimers[which], false, new, old);
 	pthread_mutex_unlock(&lock);
 	return r;
+}
+
+void timers_cpu_limit(struct thread_group *g, uint64_t seconds)
+{
+	/* Linux repeats SIGXCPU every second between the soft and the hard limit. */
+	struct timer_setting s = {.value_ns = seconds * 1000000000, .interval_ns = 1000000000};
+	struct posix_timers *p;
+
+	if (seconds > UINT64_MAX / 1000000000)
+		s.value_ns = 0;
+	else if (seconds == 0)
+		s.value_ns = 1;
+	pthread_mutex_lock(&lock);
+	p = timers_of(g, s.value_ns != 0);
+	if (p)
+		set_timer(&p->itimers[ITIMER_CPU_LIMIT], true, &s, NULL);
+	pthread_mutex_unlock(&lock);
 }
 
 int itimer_get(int which, struct timer_setting *out)
@@ -601,7 +627,7 @@ void timers_exit(struct thread_group *g)
 	g->timers = NULL;
 	if (p) {
 		all = take_all(p, &count);
-		for (int i = 0; i < 3; i++)
+		for (int i = 0; i < ITIMERS; i++)
 			disarm(&p->itimers[i]);
 	}
 	pthread_mutex_unlock(&lock);

@@ -57,6 +57,12 @@ int timer_read(int id, struct timer_setting *out);
 int timer_overrun(int id);
 int timer_remove(int id);
 
+/*
+ * RLIMIT_CPU: calls rlimit_cpu_reached() when g has used so many seconds, and every second from then
+ * on. UINT64_MAX: never.
+ */
+void timers_cpu_limit(struct thread_group *g, uint64_t seconds);
+
 /* g has no live task left: all its timers go. */
 void timers_exit(struct thread_group *g);
 /* execve(2): POSIX timers go, interval timers stay. */

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/hostcall.h"
 #include "base/usermem.h"
+#include "kernel/rlimit.h"
 #include "kernel/syscalls/files.h"
 #include "kernel/syscalls/syscalls.h"
 #include "kernel/task.h"
@@ -85,6 +86,9 @@ long transfer(struct file *f, bool write, struct iovec *iov, int n, const off_t 
 	advance(&iov, &n, 0);
 	if (!n)
 		return transfer_nothing(f, write, pos, rwf);
+	r = write ? rlimit_cut_write(f, iov, &n, pos) : 0;
+	if (r < 0)
+		return r;
 	while (n) {
 		pieces = user_pin(iov, n, !write, host, PIECES, &bytes);
 		if (pieces < 0) {
@@ -282,6 +286,10 @@ long sys_sync(const uint64_t a[6])
 
 long sys_ftruncate(const uint64_t a[6])
 {
+	int r = rlimit_check_size((off_t)a[1]);
+
+	if (r < 0)
+		return r;
 	return on_host(a, SYS_ftruncate, -EINVAL);
 }
 
