@@ -181,17 +181,6 @@ static int make_process(struct container *c, int argc, char **argv, struct oci_p
 	return r < 0 ? cli_oci_error(err, r, why) : 0;
 }
 
-static int check_status(const struct container *c, struct error *err)
-{
-	if (c->status == STATUS_STOPPED)
-		return error_set(err, -EINVAL, "cannot exec in a stopped container");
-	if (c->status == STATUS_PAUSED && !exec_options.ignore_paused)
-		return error_set(
-		    err, -EINVAL,
-		    "cannot exec in a paused container (use --ignore-paused to override)");
-	return 0;
-}
-
 static int run(const struct cli *cli, int argc, char **argv, struct error *err)
 {
 	struct oci_process *process = NULL;
@@ -200,8 +189,6 @@ static int run(const struct cli *cli, int argc, char **argv, struct error *err)
 	/* Not locked: the process may run for long, and `kill` must not wait for it. */
 	int r = container_load(&cli->runtime, argv[0], false, &c, err);
 
-	if (r == 0)
-		r = check_status(c, err);
 	if (r == 0 && cgroup)
 		r = error_set(err, -ENOTSUP, "--cgroup is not supported in this release");
 	if (r == 0)

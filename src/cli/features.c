@@ -9,18 +9,18 @@
 #include "cli/cli.h"
 #include "config.h"
 #include "libocispec/ocispec.h"
+#include "runtime/mount_options.h"
 
-static const char *const hooks[] = {"prestart",	      "createRuntime", "createContainer",
-				    "startContainer", "poststart",     "poststop", NULL};
+/* runtime/refusals.c refuses startContainer. */
+static const char *const hooks[] = {"prestart",	 "createRuntime", "createContainer",
+				    "poststart", "poststop",	  NULL};
 
-static const char *const mount_options[] = {
-    "async",	"atime",      "bind",	     "defaults",     "dev",	     "diratime",
-    "dirsync",	"exec",	      "iversion",    "lazytime",     "loud",	     "mand",
-    "noatime",	"nodev",      "nodiratime",  "noexec",	     "noiversion",   "nolazytime",
-    "nomand",	"norelatime", "nostrictatime", "nosuid",     "nosymfollow",  "private",
-    "rbind",	"relatime",   "remount",     "ro",	     "rprivate",     "rshared",
-    "rslave",	"runbindable", "rw",	     "shared",	     "silent",	     "slave",
-    "strictatime", "suid",    "symfollow",   "sync",	     "unbindable",   NULL};
+/* The words that mean the mounts below as well; runtime/mount_options.c derives them. */
+static const char *const recursive_options[] = {
+    "rro",	   "rrw",	   "rnosuid",	   "rsuid",	   "rnodev",	   "rdev",
+    "rnoexec",	   "rexec",	   "rnosymfollow", "rsymfollow",   "rnodiratime",  "rdiratime",
+    "rnoatime",	   "ratime",	   "rrelatime",	   "rnorelatime",  "rstrictatime", "rnostrictatime",
+    NULL};
 
 static const char *const namespaces[] = {"cgroup", "ipc", "mount", "network",
 					 "pid",	   "time", "user", "uts", NULL};
@@ -41,6 +41,15 @@ static bool fill_capabilities(struct oci_features_linux *l)
 				    oci_capability_name(i)) < 0)
 			return false;
 	return true;
+}
+
+static bool fill_mount_options(struct oci_features *f)
+{
+	for (size_t i = 0; mount_option_name(i); i++)
+		if (oci_strs_append(&f->mount_options, &f->n_mount_options,
+				    mount_option_name(i)) < 0)
+			return false;
+	return fill(&f->mount_options, &f->n_mount_options, recursive_options);
 }
 
 /* {"enabled": false}, for what husk does not do. */
@@ -107,7 +116,7 @@ static bool fill_features(struct oci_features *f)
 	f->linux = calloc(1, sizeof(*f->linux));
 	return f->oci_version_min && f->oci_version_max && f->linux && fill_linux(f->linux) &&
 	       fill(&f->hooks, &f->n_hooks, hooks) &&
-	       fill(&f->mount_options, &f->n_mount_options, mount_options) &&
+	       fill_mount_options(f) &&
 	       fill_annotations(&f->annotations);
 }
 

@@ -30,7 +30,7 @@ const struct cli_option cli_global_options[] = {
      "\"$XDG_RUNTIME_DIR/husk\")"},
     {"criu", 0, CLI_STRING, &cli.criu, "ignored, for compatibility with runc"},
     {"systemd-cgroup", 0, CLI_FLAG, &cli.runtime.systemd_cgroup,
-     "ask systemd for the cgroup; cgroupsPath is then \"slice:prefix:name\""},
+     "leave the cgroup to systemd: not supported in this release"},
     {"rootless", 0, CLI_STRING, &cli.rootless,
      "\"true\", \"false\" or \"auto\", for compatibility with runc (default: \"auto\")"},
     {"help", 'h', CLI_FLAG, &cli.help, "show help"},

@@ -1,25 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
-
 #include "cli/cli.h"
 #include "cli/create_options.h"
-
-static int start(const struct cli *cli, struct container *c, struct error *err)
-{
-	switch (c->status) {
-	case STATUS_CREATED:
-		return container_start(&cli->runtime, c, err);
-	case STATUS_STOPPED:
-		return error_set(err, -EINVAL, "cannot start a container that has stopped");
-	case STATUS_RUNNING:
-		return error_set(err, -EINVAL, "cannot start an already running container");
-	case STATUS_CREATING:
-	case STATUS_PAUSED:
-		break;
-	}
-	return error_set(err, -EINVAL, "cannot start a container in the %s state",
-			 container_status_name(c->status));
-}
 
 static int run(const struct cli *cli, int argc, char **argv, struct error *err)
 {
@@ -27,7 +8,7 @@ static int run(const struct cli *cli, int argc, char **argv, struct error *err)
 	int r = container_load(&cli->runtime, argv[0], true, &c, err);
 
 	if (r == 0)
-		r = start(cli, c, err);
+		r = container_start(&cli->runtime, c, err);
 	container_free(c);
 	return r;
 }
