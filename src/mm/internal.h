@@ -116,6 +116,7 @@ struct vma {
 	struct window **windows;
 	uint64_t win_first, win_count;
 
+	bool copy_at_fork;     /* during mm_fork() only: its pages are copied, not shared */
 	struct vma *next_dead; /* between removal and vma_free() */
 };
 

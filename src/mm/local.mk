@@ -2,6 +2,6 @@
 noinst_LIBRARIES += libmm.a
 libmm_a_SOURCES = \
 	src/mm/mm.h src/mm/internal.h \
-	src/mm/advise.c src/mm/fault.c src/mm/info.c src/mm/map.c src/mm/mm.c src/mm/object.c \
+	src/mm/advise.c src/mm/fault.c src/mm/fork.c src/mm/info.c src/mm/map.c src/mm/mm.c src/mm/object.c \
 	src/mm/pagedir.c src/mm/protect.c src/mm/remap.c src/mm/usermem.c src/mm/vdso.c \
 	src/mm/vma.c src/mm/vma_tree.c
