@@ -26,7 +26,6 @@
 #include "runtime/lock.h"
 #include "runtime/namespaces.h"
 #include "runtime/state.h"
-#include "runtime/sysctl.h"
 #include "runtime/terminal.h"
 
 #define ID_MAX 1024
@@ -350,8 +349,6 @@ int container_make(const struct runtime_options *o, const char *id, const struct
 		r = bundle_load(x->bundle, &b, err);
 	if (!r)
 		r = add_activation(b.config->process, &l.preserve_fds, err);
-	if (!r)
-		r = sysctl_check(b.config, err);
 	if (!r) {
 		l.terminal = b.config->process->terminal;
 		r = check_terminal(x, l.terminal, keep_terminal, err);

@@ -72,15 +72,6 @@ int namespaces_open(const struct oci_config *c, struct namespaces *n, struct err
 		if (r < 0)
 			return r;
 	}
-	if (n->create & CLONE_NEWUSER && (!l->n_uid_mappings || !l->n_gid_mappings))
-		return error_set(err, -EINVAL, "linux.uidMappings, linux.gidMappings: needed for a new "
-					       "user namespace");
-	if (((c->hostname && *c->hostname) || (c->domainname && *c->domainname)) &&
-	    !((n->create | n->joined) & CLONE_NEWUTS))
-		return error_set(err, -EINVAL, "hostname, domainname: need a uts namespace: they would "
-					       "be the host's");
-	if (l->n_time_offsets && !(n->create & CLONE_NEWTIME))
-		return error_set(err, -EINVAL, "linux.timeOffsets: needs a new time namespace");
 	return 0;
 }
 

@@ -7,10 +7,10 @@
 
 struct oci_config;
 
-/* Refuses names that are not namespaced, or whose namespace is the host's. Before anything is made. */
-int sysctl_check(const struct oci_config *c, struct error *err);
-
-/* Writes them. In the container's namespaces, while the host's /proc can be reached. */
+/*
+ * Writes them, in the container's namespaces, while the host's /proc can be reached. That each name
+ * belongs to a namespace the container has is oci_config_validate()'s to check.
+ */
 int sysctl_apply(const struct oci_config *c, struct error *err);
 
 #endif
