@@ -359,6 +359,62 @@ void page_premap(struct mm *mm, struct vma *v, unsigned *budget)
 	}
 }
 
+/*
+ * What a program maps in small pieces it uses at once: heap, thread data, the segments of programs
+ * and libraries. A fault costs more than mapping hundreds of pages.
+ *
+ * But the dynamic linker maps a library as a whole first, and its segments over that: large file
+ * mappings are left alone until they are final, since taking entries away is not cheap.
+ */
+#define EAGER_PAGES 64	     /* anonymous memory */
+#define EAGER_COPY_PAGES 16  /* writable segments: relocation writes to most of them */
+#define EAGER_FILE_PAGES 32  /* file mappings that are not final */
+#define EAGER_WINDOW_PIECES 4
+
+static void map_new_file(struct mm *mm, struct vma *v, uint64_t start, uint64_t end, bool final)
+{
+	uint64_t pages = (end - start) >> PAGE_SHIFT, next;
+	bool shared = v->flags & VMA_SHARED;
+
+	if (!shared && (v->prot & PROT_WRITE)) {
+		if (!final || pages > EAGER_COPY_PAGES ||
+		    (v->file->flags & O_ACCMODE) != O_RDONLY)
+			return;
+		for (; start < end; start = next) {
+			next = (start & ~(NEIGHBOURS * PAGE_SIZE - 1)) + NEIGHBOURS * PAGE_SIZE;
+			if (make_private(mm, v, start, true) != 0)
+				return;
+		}
+		return;
+	}
+	if (!final && pages > EAGER_FILE_PAGES)
+		return;
+	for (int i = 0; i < EAGER_WINDOW_PIECES && start < end; i++) {
+		next = piece_part(v, start).end;
+		if (fault_window(mm, v, start, vma_access(v)) != FAULT_DONE)
+			return;
+		start = next;
+	}
+}
+
+void page_map_new(struct mm *mm, uint64_t start, uint64_t end, bool final)
+{
+	struct vma *v = vma_at(mm->vmas, start);
+
+	if (!v || !vma_access(v) || v->end < end)
+		return;
+	if (v->file) {
+		map_new_file(mm, v, start, end, final);
+	} else if (v->object) {
+		if (v->flags & VMA_SPECIAL)
+			fault_object(mm, v, start);
+	} else if ((v->prot & PROT_WRITE) && end - start <= EAGER_PAGES * PAGE_SIZE) {
+		for (; start < end; start = (start & ~(CHUNK_SIZE - 1)) + CHUNK_SIZE)
+			if (make_private(mm, v, start, false) != 0)
+				return;
+	}
+}
+
 /* ---- the entry points --------------------------------------------------------------------------- */
 
 bool mm_grow_stack(struct mm *mm, uint64_t addr)

@@ -244,6 +244,11 @@ void page_map_private(struct mm *mm, struct vma *v, const struct chunk *c, uint6
  * *budget chunks, which is counted down.
  */
 void page_premap(struct mm *mm, struct vma *v, unsigned *budget);
+/*
+ * Pages [start, end) of v have just become accessible: maps them at once where that is likely to
+ * save a fault and cheap if it does not. final: nobody will map something else over it (MAP_FIXED).
+ */
+void page_map_new(struct mm *mm, uint64_t start, uint64_t end, bool final);
 /* A stack below v's start? Takes the lock itself. True: v (or a new state) covers addr now. */
 bool mm_grow_stack(struct mm *mm, uint64_t addr);
 /* The size of the file behind v now, bytes. */

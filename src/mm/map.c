@@ -246,6 +246,7 @@ static int64_t insert_vma(struct mm *mm, struct vma *v, uint64_t addr, uint64_t 
 	vma_insert(mm->vmas, v);
 	mm_account(mm, v, false);
 	vma_merge(mm, v->start, v->end, dead);
+	page_map_new(mm, at, at + len, flags & (MAP_FIXED | MAP_FIXED_NOREPLACE));
 	return at;
 }
 
@@ -306,6 +307,7 @@ static bool grow_brk(struct mm *mm, uint64_t from, uint64_t to, struct vma **dea
 	vma_insert(mm->vmas, v);
 	mm_account(mm, v, false);
 	vma_merge(mm, from, to, dead);
+	page_map_new(mm, from, to, true);
 	return true;
 }
 

@@ -55,6 +55,8 @@ static int protect_part(struct mm *mm, struct vma *v, uint64_t start, uint64_t e
 	v->prot = prot;
 	mm_account(mm, v, false);
 	apply(mm, v, old_access);
+	if (!old_access)
+		page_map_new(mm, start, end, true);
 	return 0;
 }
 

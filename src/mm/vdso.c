@@ -168,6 +168,8 @@ void mm_map_vdso(struct mm *mm)
 		mm_account(mm, data, false);
 		mm_account(mm, code, false);
 		mm->vdso = code->start;
+		page_map_new(mm, data->start, data->end, true);
+		page_map_new(mm, code->start, code->end, true);
 	}
 	mm_unlock(mm);
 	if (!at && data)
