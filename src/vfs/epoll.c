@@ -18,7 +18,11 @@
 #define MAX_MAXEVENTS ((int)(INT32_MAX / sizeof(struct epoll_event)))
 /* One round of the host's events, on the stack. */
 #define BATCH 64
-/* The host's data of the internal eventfd; items have their id, which starts at 1. */
+/*
+ * What the host gives back with an event: 0 for the internal eventfd; else a slot of epoll->slots in
+ * the lower half, and in the upper the item's serial number, so that an event of an item that has
+ * gone is not taken for its successor's.
+ */
 #define PING_ID 0
 
 /*
@@ -26,12 +30,12 @@
  * wait queue sets. An item does not hold its file: it dies when the file does (epoll_forget).
  */
 struct epoll_item {
-	struct list link;      /* in epoll->items */
+	struct list link;      /* in epoll->items or epoll->emulated */
 	struct list file_link; /* in file->links */
 	struct epoll *ep;
 	struct file *file;
 	int fd; /* the guest's number at registration: half of the key */
-	uint64_t id;
+	uint64_t id; /* serial << 32 | slot */
 	uint32_t events;
 	uint64_t data;
 	int host_fd; /* what is registered on the host: the file's, or dup_fd; -1: emulated */
@@ -44,9 +48,11 @@ struct epoll_item {
 
 struct epoll {
 	struct file file; /* file.fd is the host's epoll instance */
-	struct list items;
-	uint64_t next_id;
-	unsigned emulated; /* items that are */
+	struct list items;    /* host-backed */
+	struct list emulated;
+	struct epoll_item **slots; /* from 1; NULL: free */
+	unsigned nslots, free_from; /* no free slot below free_from */
+	uint32_t serial;
 	int ping_fd;
 };
 
@@ -82,20 +88,50 @@ static struct epoll_item *find_item(struct epoll *ep, struct file *f, int fd)
 {
 	struct epoll_item *it;
 
-	list_for_each(it, &ep->items, link)
-		if (it->file == f && it->fd == fd)
+	list_for_each(it, &f->links, file_link)
+		if (it->ep == ep && it->fd == fd)
 			return it;
 	return NULL;
 }
 
 static struct epoll_item *find_id(struct epoll *ep, uint64_t id)
 {
-	struct epoll_item *it;
+	unsigned slot = (uint32_t)id;
+	struct epoll_item *it = slot < ep->nslots ? ep->slots[slot] : NULL;
 
-	list_for_each(it, &ep->items, link)
-		if (it->id == id)
-			return it;
-	return NULL;
+	return it && it->id == id ? it : NULL;
+}
+
+/* Gives the item a slot and an id. */
+static int take_slot(struct epoll *ep, struct epoll_item *it)
+{
+	unsigned slot = ep->free_from, n = ep->nslots ? ep->nslots * 2 : 16;
+	struct epoll_item **more;
+
+	while (slot < ep->nslots && ep->slots[slot])
+		slot++;
+	if (slot >= ep->nslots) {
+		more = realloc(ep->slots, n * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		memset(more + ep->nslots, 0, (n - ep->nslots) * sizeof(*more));
+		slot = ep->nslots ? ep->nslots : 1;
+		ep->slots = more;
+		ep->nslots = n;
+	}
+	ep->slots[slot] = it;
+	ep->free_from = slot + 1;
+	it->id = (uint64_t)ep->serial++ << 32 | slot;
+	return 0;
+}
+
+static void give_slot(struct epoll *ep, struct epoll_item *it)
+{
+	unsigned slot = (uint32_t)it->id;
+
+	ep->slots[slot] = NULL;
+	if (slot < ep->free_from)
+		ep->free_from = slot;
 }
 
 static long host_ctl(struct epoll *ep, int op, struct epoll_item *it)
@@ -112,14 +148,13 @@ static void drop_item(struct epoll_item *it)
 
 	if (it->host_fd >= 0)
 		host_ctl(ep, EPOLL_CTL_DEL, it);
-	else
-		ep->emulated--;
 	if (it->queue)
 		waitq_del(it->queue, &it->entry);
 	if (it->dup_fd >= 0)
 		close(it->dup_fd);
 	list_del(&it->link);
 	list_del(&it->file_link);
+	give_slot(ep, it);
 	free(it);
 }
 
@@ -145,7 +180,6 @@ static int add_host_item(struct epoll *ep, struct epoll_item *it)
 static void add_emulated_item(struct epoll *ep, struct epoll_item *it)
 {
 	it->file->ops->poll(it->file, &it->queue);
-	ep->emulated++;
 	if (it->queue) {
 		waitq_entry_init(&it->entry, NULL);
 		it->entry.wake = item_woken;
@@ -158,26 +192,31 @@ static void add_emulated_item(struct epoll *ep, struct epoll_item *it)
 static int add_item(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
 {
 	struct epoll_item *it = calloc(1, sizeof(*it));
-	int r = 0;
+	int r;
 
 	if (!it)
 		return -ENOMEM;
 	it->ep = ep;
 	it->file = f;
 	it->fd = fd;
-	it->id = ep->next_id++;
 	it->events = ev->events & ~(uint32_t)EPOLLWAKEUP;
 	it->data = ev->data.u64;
 	it->host_fd = it->dup_fd = -1;
+	r = take_slot(ep, it);
+	if (r < 0) {
+		free(it);
+		return r;
+	}
 	if (f->ops->poll)
 		add_emulated_item(ep, it);
 	else
 		r = f->fd < 0 ? -EPERM : add_host_item(ep, it);
 	if (r < 0) {
+		give_slot(ep, it);
 		free(it);
 		return r;
 	}
-	list_add_tail(&ep->items, &it->link);
+	list_add_tail(f->ops->poll ? &ep->emulated : &ep->items, &it->link);
 	list_add_tail(&f->links, &it->file_link);
 	return 0;
 }
@@ -253,10 +292,10 @@ static int collect_emulated(struct epoll *ep, struct epoll_event *out, int max,
 	bool again = false;
 	int n = 0;
 
-	list_for_each(it, &ep->items, link) {
+	list_for_each(it, &ep->emulated, link) {
 		uint32_t events;
 
-		if (it->host_fd >= 0 || it->disarmed || !it->pinged)
+		if (it->disarmed || !it->pinged)
 			continue;
 		if (n == max || *nheld == BATCH) {
 			again = true;
@@ -357,9 +396,12 @@ static void epoll_release(struct file *f)
 	pthread_mutex_lock(&epoll_lock);
 	while (!list_empty(&ep->items))
 		drop_item(list_first(&ep->items, struct epoll_item, link));
+	while (!list_empty(&ep->emulated))
+		drop_item(list_first(&ep->emulated, struct epoll_item, link));
 	pthread_mutex_unlock(&epoll_lock);
 	close(ep->ping_fd);
 	close(f->fd);
+	free(ep->slots);
 	free(ep);
 }
 
@@ -390,7 +432,8 @@ int epoll_create_file(struct file **out)
 	file_init(&ep->file, &ops, O_RDWR, 0);
 	ep->file.fd = (int)fd;
 	list_init(&ep->items);
-	ep->next_id = PING_ID + 1;
+	list_init(&ep->emulated);
+	ep->free_from = 1;
 	ep->ping_fd = (int)ping_fd;
 	*out = &ep->file;
 	return 0;

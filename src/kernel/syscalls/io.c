@@ -295,7 +295,13 @@ long sys_ftruncate(const uint64_t a[6])
 
 long sys_fallocate(const uint64_t a[6])
 {
-	return on_host(a, SYS_fallocate, -ENODEV);
+	off_t end;
+	int r;
+
+	if (__builtin_add_overflow((off_t)a[2], (off_t)a[3], &end))
+		return -EFBIG;
+	r = rlimit_check_size(end);
+	return r < 0 ? r : on_host(a, SYS_fallocate, -ENODEV);
 }
 
 long sys_readahead(const uint64_t a[6])

@@ -15,6 +15,7 @@
 #include "base/hostcall.h"
 #include "base/usermem.h"
 #include "kernel/cred.h"
+#include "kernel/rlimit.h"
 #include "kernel/syscalls/files.h"
 #include "kernel/syscalls/syscalls.h"
 #include "kernel/task.h"
@@ -531,6 +532,8 @@ long sys_truncate(const uint64_t a[6])
 	PATH_ARG(p);
 	int r = path_get(&p, AT_FDCWD, a[0]);
 
+	if (!r)
+		r = rlimit_check_size((off_t)a[1]);
 	return r < 0 ? r : path_truncate(p.s, (off_t)a[1]);
 }
 
