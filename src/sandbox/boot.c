@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -257,6 +258,8 @@ _Noreturn void sandbox_main(const struct sandbox_args *args)
 	struct task *init;
 
 	sandbox = *args;
+	/* glibc's malloc would give every thread, so every guest task, an arena of its own. */
+	mallopt(M_ARENA_MAX, 1);
 	block_signals();
 	hostcall_init();
 	safecopy_init();
