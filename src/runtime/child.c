@@ -170,6 +170,8 @@ static int enter(struct child *c, struct error *err)
 
 	if (!r)
 		r = set_names(c->config, err);
+	if (!r && (c->l->ns->create & CLONE_NEWNET))
+		r = network_raise_loopback(err);
 	if (!r)
 		r = sysctl_apply(c->config, err);
 	if (!r)

@@ -26,6 +26,7 @@ libruntime_a_SOURCES = \
 	src/runtime/mount_options.c src/runtime/mount_options.h \
 	src/runtime/mounts.c src/runtime/mounts.h \
 	src/runtime/namespaces.c src/runtime/namespaces.h \
+	src/runtime/network.c src/runtime/network.h \
 	src/runtime/refusals.c src/runtime/refusals.h \
 	src/runtime/rootfs.c src/runtime/rootfs.h \
 	src/runtime/run.c \
