@@ -27,6 +27,7 @@
 #include "runtime/files.h"
 #include "runtime/hooks.h"
 #include "runtime/mounts.h"
+#include "runtime/network.h"
 #include "runtime/rootfs.h"
 #include "runtime/state.h"
 #include "runtime/sync.h"
