@@ -135,12 +135,16 @@ static void hang_up_if_orphaned(struct pgrp *p, struct thread_group *ignored)
 	}
 }
 
-/* Was the group tied to its session by its parent, which is leaving? */
-static void check_orphaning(struct thread_group *child, struct thread_group *parent)
+/*
+ * One of the two is leaving. Was it their relation that tied the child's process group to the
+ * session? Only then does the group become orphaned now, rather than have been so before.
+ */
+static void check_orphaning(struct thread_group *child, struct thread_group *parent,
+			    struct thread_group *leaving)
 {
 	if (parent && child->pgrp && parent->pgrp && child->pgrp != parent->pgrp &&
 	    child->pgrp->session == parent->pgrp->session)
-		hang_up_if_orphaned(child->pgrp, NULL);
+		hang_up_if_orphaned(child->pgrp, leaving);
 }
 
 static void give_child_away(struct thread_group *child, struct thread_group *reaper)
@@ -158,7 +162,7 @@ static void give_child_away(struct thread_group *child, struct thread_group *rea
 			group_release_locked(child);
 		return;
 	}
-	check_orphaning(child, old);
+	check_orphaning(child, old, NULL);
 }
 
 static void leave_children(struct task *t, bool last)
@@ -219,7 +223,7 @@ static void notify_world(struct task *t, bool last)
 	pthread_rwlock_wrlock(&kernel.tasklist);
 	leave_children(t, last);
 	if (last)
-		hang_up_if_orphaned(g->pgrp, g);
+		check_orphaning(g, g->parent, g);
 	add_times_locked(t);
 	if (t != g->leader) {
 		pthread_mutex_lock(&g->lock);
