@@ -317,8 +317,11 @@ static int show(pid_t tid, const char *name, struct ptext *out)
 	t = task_find(tid);
 	if (!t)
 		return -ESRCH;
-	if (strcmp(name, "personality") == 0) {
-		ptext_printf(out, "%08lx\n", t->personality);
+	if (strcmp(name, "personality") == 0 || strcmp(name, "timerslack_ns") == 0) {
+		if (name[0] == 'p')
+			ptext_printf(out, "%08lx\n", t->personality);
+		else
+			ptext_printf(out, "%lu\n", t->timer_slack_ns);
 		task_put(t);
 		return 0;
 	}

@@ -35,6 +35,7 @@ struct fs {
 	pthread_mutex_t lock;
 	struct pnode *_Atomic cwd; /* not NULL: the cwd is emulated, and the host's stale */
 	_Atomic bool chrooted;
+	_Atomic mode_t umask; /* as the host has it, for /proc: it can be asked for by its owners only */
 	struct list members;
 };
 
@@ -76,6 +77,7 @@ struct fs *fs_copy(struct fs *fs)
 	if (fs->cwd)
 		c->cwd = pnode_get(fs->cwd);
 	c->chrooted = fs->chrooted;
+	c->umask = fs->umask;
 	pthread_mutex_unlock(&fs->lock);
 	return c;
 }
@@ -292,7 +294,17 @@ int fs_getcwd(char *buf, size_t n)
 
 mode_t fs_umask(mode_t mask)
 {
-	return (mode_t)host_call(SYS_umask, mask & 0777);
+	struct fs *fs = fs_current();
+
+	mask &= 0777;
+	if (fs)
+		fs->umask = mask;
+	return (mode_t)host_call(SYS_umask, mask);
+}
+
+mode_t fs_get_umask(struct fs *fs)
+{
+	return fs->umask;
 }
 
 /* The tid of some thread that shares fs, or 0. */

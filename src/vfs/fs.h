@@ -46,6 +46,8 @@ int fs_chroot(const char *path); /* the caller has checked CAP_SYS_CHROOT */
 /* The current directory as getcwd(2) gives it, NUL included in the count. -ERANGE, -ENOENT. */
 int fs_getcwd(char *buf, size_t n);
 mode_t fs_umask(mode_t mask);
+/* The umask of any process. */
+mode_t fs_get_umask(struct fs *fs);
 /* For /proc/PID/cwd and root of any process: the path as seen from the container's root. */
 int fs_describe(struct fs *fs, bool root, char *buf, size_t n);
 

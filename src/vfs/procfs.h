@@ -62,9 +62,11 @@ struct proc_ops {
 	struct fs *(*fs)(pid_t tid);
 	/* May the caller look into this task (ptrace_may_access(PTRACE_MODE_READ))? */
 	bool (*may_access)(pid_t tid);
-	/* Text of things that only kernel/ can print; -ESRCH. name: "maps", "smaps", "statm", "cmdline",
-	 * "environ", "auxv", "personality", "exe" (a path), "status-memory" (the Vm and Rss lines of
-	 * status); "mem" is by access_mem. */
+	/*
+	 * Text of things that only kernel/ can print; -ESRCH. name: "maps", "smaps", "smaps_rollup",
+	 * "statm", "cmdline", "environ", "auxv", "personality", "timerslack_ns", "exe" (a path),
+	 * "status-memory" (the Vm and Rss lines of status).
+	 */
 	int (*show)(pid_t tid, const char *name, struct ptext *out);
 	int (*open_exe)(pid_t tid, struct file **out);
 	ssize_t (*access_mem)(pid_t tid, uint64_t addr, void *buf, size_t n, bool write);

@@ -143,12 +143,6 @@ static int show_syscall(struct proc_node *n, struct ptext *out)
 	return 0;
 }
 
-static int show_timerslack(struct proc_node *n, struct ptext *out)
-{
-	ptext_printf(out, "50000\n");
-	return 0;
-}
-
 /* Namespaces: guest processes are all in the sandbox', whose links say which those are. */
 static ssize_t readlink_ns(struct proc_node *n, char *buf, size_t size)
 {
@@ -258,7 +252,7 @@ const struct proc_entry proc_pid_entries[] = {
 	 .mode = S_IFDIR | 0555,
 	 .lookup = proc_pid_lookup,
 	 .list = proc_pid_list},
-	PROC_FILE("timerslack_ns", 0666, show_timerslack),
+	PROC_FILE("timerslack_ns", 0666, show_kernel),
 	{0},
 };
 

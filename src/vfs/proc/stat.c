@@ -157,6 +157,7 @@ int proc_show_status(struct proc_node *n, struct ptext *out)
 	struct proc_task t;
 	unsigned fdsize = 64;
 	struct fdtable *files;
+	struct fs *fs;
 	int r = proc_ops.task(n->pid, &t);
 
 	if (r < 0)
@@ -171,8 +172,11 @@ int proc_show_status(struct proc_node *n, struct ptext *out)
 		fdsize = 0;
 	}
 	ptext_printf(out, "Name:\t%s\n", t.comm);
-	if (!t.kthread && t.state != 'Z' && t.state != 'X')
-		ptext_printf(out, "Umask:\t0022\n");
+	fs = proc_ops.fs ? proc_ops.fs(n->pid) : NULL;
+	if (fs) {
+		ptext_printf(out, "Umask:\t%04o\n", (unsigned)fs_get_umask(fs));
+		fs_put(fs);
+	}
 	ptext_printf(out, "State:\t%s\n", state_name(t.state));
 	print_ids(out, &t);
 	ptext_printf(out, "FDSize:\t%u\nGroups:\t", fdsize);
