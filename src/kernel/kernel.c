@@ -30,6 +30,16 @@ static struct waitq *signalfd_queue(void)
 	return &current->group->signal_wait;
 }
 
+static void *signalfd_hold(void)
+{
+	return group_get(current->group);
+}
+
+static void signalfd_drop(void *held)
+{
+	group_put(held);
+}
+
 int kernel_boot(struct platform *platform, bool debug)
 {
 	kernel.platform = platform;
@@ -37,8 +47,7 @@ int kernel_boot(struct platform *platform, bool debug)
 	waitq_init(&kernel.last_task);
 	procinfo_init();
 	jobcontrol_init();
-	signal_fd_ops = (struct signal_fd_ops){signalfd_dequeue, signalfd_pending, signalfd_queue};
-	jobcontrol_init();
-	procinfo_init();
+	signal_fd_ops = (struct signal_fd_ops){signalfd_dequeue, signalfd_pending, signalfd_queue,
+					       signalfd_hold, signalfd_drop};
 	return 0;
 }

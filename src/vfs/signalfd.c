@@ -13,9 +13,16 @@
 
 struct signal_fd_ops signal_fd_ops;
 
+/*
+ * held: what keeps the wait queues that were handed out to poll and epoll, one for each process that
+ * asked. Guarded by lock, dropped with the description, when no registration is left.
+ */
 struct signal_fd {
 	struct file file;
 	_Atomic uint64_t mask;
+	pthread_mutex_t lock;
+	void **held;
+	unsigned nheld;
 };
 
 static struct signal_fd *of(struct file *f)
@@ -114,9 +121,32 @@ static ssize_t signalfd_read(struct file *f, const struct iovec *iov, int n, con
 	return (ssize_t)done;
 }
 
+/* Sees to it that the caller's queue lives as long as s. false: no memory. */
+static bool hold_queue(struct signal_fd *s)
+{
+	void *held = signal_fd_ops.hold(), **more;
+	bool ok = true, known = false;
+
+	pthread_mutex_lock(&s->lock);
+	for (unsigned i = 0; i < s->nheld && !known; i++)
+		known = s->held[i] == held;
+	if (!known) {
+		more = realloc(s->held, (s->nheld + 1) * sizeof(*more));
+		ok = more != NULL;
+		if (ok) {
+			s->held = more;
+			s->held[s->nheld++] = held;
+		}
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (known || !ok)
+		signal_fd_ops.drop(held);
+	return ok;
+}
+
 static unsigned signalfd_poll(struct file *f, struct waitq **queue)
 {
-	*queue = signal_fd_ops.queue();
+	*queue = hold_queue(of(f)) ? signal_fd_ops.queue() : NULL;
 	return signal_fd_ops.pending(of(f)->mask) ? POLLIN | POLLRDNORM : 0;
 }
 
@@ -136,7 +166,13 @@ static int signalfd_flags(struct file *f, unsigned flags)
 
 static void signalfd_release(struct file *f)
 {
-	free(of(f));
+	struct signal_fd *s = of(f);
+
+	while (s->nheld)
+		signal_fd_ops.drop(s->held[--s->nheld]);
+	free(s->held);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
 }
 
 static const struct file_ops ops = {
@@ -156,6 +192,7 @@ int signalfd_create(uint64_t mask, unsigned flags, struct file **out)
 		return -ENOMEM;
 	file_init(&s->file, &ops, O_RDWR | flags, 0);
 	s->mask = mask;
+	pthread_mutex_init(&s->lock, NULL);
 	*out = &s->file;
 	return 0;
 }

@@ -19,6 +19,12 @@ struct signal_fd_ops {
 	uint64_t (*pending)(uint64_t mask);
 	/* Woken with POLLIN whenever a signal is queued that the caller might read. */
 	struct waitq *(*queue)(void);
+	/*
+	 * Keeps queue() of the caller in memory until it is dropped: an epoll registration outlives
+	 * the process that made it. The same object for the same queue.
+	 */
+	void *(*hold)(void);
+	void (*drop)(void *held);
 };
 extern struct signal_fd_ops signal_fd_ops;
 
