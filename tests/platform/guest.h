@@ -8,6 +8,7 @@
 #ifndef HUSK_TESTS_PLATFORM_GUEST_H
 #define HUSK_TESTS_PLATFORM_GUEST_H
 
+#include <cpuid.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -96,6 +97,22 @@ static inline struct user_regs_struct test_regs(void)
 {
 	return (struct user_regs_struct){
 	    .rip = CODE, .rsp = STACK + PAGE_SIZE - 64, .eflags = 0x202};
+}
+
+/* Does this machine's processor exist in QEMU's software only? */
+static inline bool test_on_tcg(void)
+{
+	unsigned a, sig[3];
+
+	__cpuid(0x40000000, a, sig[0], sig[1], sig[2]);
+	(void)a;
+	return !memcmp(sig, "TCGTCGTCGTCG", 12);
+}
+
+/* How often to do something: there, a fiftieth, for it is that much slower. */
+static inline unsigned test_rounds(unsigned n)
+{
+	return test_on_tcg() ? n / 50 : n;
 }
 
 static inline uint64_t test_now(void)

@@ -65,7 +65,7 @@ static void *runner(void *arg)
 	memcpy(fp + 160 + 3 * 16, &mark, 8);
 	memcpy(fp + 160 + 5 * 16, &other, 8);
 	CHECK(context_set_fpstate(c, fp) == 0);
-	for (unsigned n = 0; n < EVENTS;) {
+	for (unsigned n = 0, end = test_rounds(EVENTS); n < end;) {
 		unsigned want = n % 6;
 		struct switch_event ev;
 

@@ -13,6 +13,7 @@
 
 #define AT_RIP 1 /* si_addr is the instruction's address */
 #define BEHIND 2 /* rip is behind the instruction */
+#define NOT_TCG 4 /* QEMU's software emulation of the machine below us does not raise it so */
 
 struct expectation {
 	const char *name, *code, *end;
@@ -91,12 +92,12 @@ static const struct expectation table[] = {
     X(sysret, SIGSEGV, SI_KERNEL, 13, 0, 0),
     X(clts, SIGSEGV, SI_KERNEL, 13, 0, 0),
     X(noncanonical, SIGSEGV, SI_KERNEL, 13, 0, 10),
-    X(stack, SIGBUS, SI_KERNEL, 12, 0, 10),
+    X(stack, SIGBUS, SI_KERNEL, 12, NOT_TCG, 10),
     X(mf, SIGFPE, FPE_FLTDIV, 16, AT_RIP, 16),
-    X(xm, SIGFPE, FPE_FLTDIV, 19, AT_RIP, 21),
-    X(ac, SIGBUS, BUS_ADRALN, 17, 0, 10),
+    X(xm, SIGFPE, FPE_FLTDIV, 19, AT_RIP | NOT_TCG, 21),
+    X(ac, SIGBUS, BUS_ADRALN, 17, NOT_TCG, 10),
     X(tf, SIGTRAP, TRAP_TRACE, 1, AT_RIP | BEHIND, 11),
-    X(icebp, SIGTRAP, TRAP_BRKPT, 1, AT_RIP | BEHIND, 1),
+    X(icebp, SIGTRAP, TRAP_BRKPT, 1, AT_RIP | BEHIND | NOT_TCG, 1),
     X(sysenter, SIGILL, ILL_ILLOPN, 6, AT_RIP, 0),
     X(far32, SIGSEGV, SI_KERNEL, 13, 0, 7),
     X(far_kernel, SIGSEGV, SI_KERNEL, 13, 0, 7),
@@ -149,9 +150,11 @@ int main(void)
 {
 	struct platform *p = test_platform(0);
 	struct context *c = test_context(p);
+	bool tcg = test_on_tcg();
 
 	for (unsigned i = 0; i < sizeof(table) / sizeof(*table); i++)
-		one(p, c, &table[i]);
+		if (!(tcg && (table[i].flags & NOT_TCG)))
+			one(p, c, &table[i]);
 	resumes(p, c);
 	context_release(c);
 	platform_destroy(p);

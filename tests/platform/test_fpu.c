@@ -30,7 +30,7 @@ static void *mixer(void *arg)
 	CHECK(address_space_map(as, DATA, f, 1, ACCESS_READ | ACCESS_WRITE, false) == 0);
 	regs.r8 = mark;
 	regs.rsi = DATA;
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < test_rounds(ROUNDS); i++) {
 		do
 			context_switch(c, as, &regs, -1, &ev);
 		while (ev.reason == SWITCH_PREEMPTED);
@@ -107,7 +107,7 @@ static void get_set_copy(void)
 
 	/* Any header that passes must be one that KVM takes. */
 	srandom(9);
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < (int)test_rounds(2000); i++) {
 		memcpy(area, saved, size);
 		for (int k = 0; k < 24; k++)
 			area[random() % (i & 1 ? size : 576)] ^= random();

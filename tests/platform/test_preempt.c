@@ -39,7 +39,7 @@ static void *spinner(void *arg)
 static void all_progress(void)
 {
 	pthread_t t[SPINNERS];
-	uint64_t deadline = test_now() + 20000000000UL;
+	uint64_t deadline = test_now() + 60000000000UL;
 
 	for (uintptr_t i = 0; i < SPINNERS; i++)
 		pthread_create(&t[i], NULL, spinner, (void *)i);
@@ -103,7 +103,7 @@ static void each_answered_once(unsigned threads, unsigned rounds)
 		pthread_create(&t[i], NULL, counting, (void *)i);
 	for (unsigned n = 1; n <= rounds; n++) {
 		for (unsigned i = 0; i < threads; i++) {
-			uint64_t deadline = test_now() + 20000000000UL;
+			uint64_t deadline = test_now() + 60000000000UL;
 
 			for (volatile unsigned k = rand_r(&seed) % 3000; k; k--)
 				;
@@ -137,9 +137,9 @@ int main(void)
 	CHECK(address_space_map(space, DATA, f, 1, ACCESS_READ | ACCESS_WRITE, false) == 0);
 	for (int i = 0; i < SPINNERS; i++)
 		contexts[i] = test_context(platform);
-	each_answered_once(1, ROUNDS);
-	each_answered_once(3, ROUNDS / 10);
-	each_answered_once(8, ROUNDS / 100);
+	each_answered_once(1, test_rounds(ROUNDS));
+	each_answered_once(3, test_rounds(ROUNDS / 10));
+	each_answered_once(8, 2);
 	all_progress();
 	platform_stats(platform, &st);
 	fprintf(stderr, "%lu kicks, %lu stolen, %lu waited\n", st.kicks, st.vcpu_stolen, st.vcpu_waited);

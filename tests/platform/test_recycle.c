@@ -39,7 +39,7 @@ static void come_and_go(struct platform *p)
 	*(uint64_t *)test_ptr(p, secret) = 0x5ec2e7;
 	CHECK(platform_new_address_space(p, &keep) == 0);
 	CHECK(address_space_map(keep, CODE, code, 1, ACCESS_READ | ACCESS_EXEC, false) == 0);
-	for (unsigned i = 0; i < SPACES; i++) {
+	for (unsigned i = 0, end = test_rounds(SPACES); i < end; i++) {
 		/* The same few addresses in different order: tables change their level and place. */
 		uint64_t mine = DATA + (i % 7) * CHUNK_SIZE + ((uint64_t)(i % 3) << 39);
 		uint64_t others = DATA + ((i + 1) % 7) * CHUNK_SIZE + ((uint64_t)((i + 1) % 3) << 39);
@@ -62,7 +62,7 @@ static void come_and_go(struct platform *p)
 			peak = st.pt_pages;
 	}
 	CHECK(peak < 64, "%lu page-table pages in use at a time", peak);
-	fprintf(stderr, "%lu purges for %u address spaces\n", st.purges, SPACES);
+	fprintf(stderr, "%lu purges for %u address spaces\n", st.purges, test_rounds(SPACES));
 	address_space_release(keep);
 	context_release(c);
 }
@@ -83,7 +83,7 @@ static void many_alive(struct platform *p)
 		*(uint64_t *)test_ptr(p, data[i]) = 1000 + i;
 	}
 	srandom(5);
-	for (unsigned n = 0; n < ALIVE * ROUNDS; n++) {
+	for (unsigned n = 0; n < test_rounds(ALIVE * ROUNDS); n++) {
 		unsigned i = random() % ALIVE, other = random() % ALIVE;
 		uint64_t at = DATA + i * CHUNK_SIZE;
 

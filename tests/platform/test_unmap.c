@@ -74,7 +74,7 @@ static void reads(void)
 	CHECK(address_space_map(space, DATA, a, 1, ACCESS_READ, false) == 0);
 	pthread_create(&t, NULL, run, &g);
 	wait_iterations(mail, 100);
-	for (unsigned i = 1; i <= ROUNDS; i++) {
+	for (unsigned i = 1, end = test_rounds(ROUNDS); i <= end; i++) {
 		frame_t next = i & 1 ? b : a;
 		uint64_t want = i & 1 ? 0xbbbb : 0xaaaa;
 
@@ -107,7 +107,7 @@ static void writes(void)
 	g.space = space = TEST_SPACE(platform, writer);
 	CHECK(address_space_map(space, MAILBOX, m, 1, ACCESS_READ | ACCESS_WRITE, false) == 0);
 	pthread_create(&t, NULL, run, &g);
-	for (unsigned i = 0; i < ROUNDS / 4; i++) {
+	for (unsigned i = 0; i < test_rounds(ROUNDS / 4); i++) {
 		uint64_t before;
 
 		CHECK(address_space_map(space, DATA, a, 1, ACCESS_READ | ACCESS_WRITE, false) == 0);
@@ -145,7 +145,7 @@ static void scattered(void)
 	space = TEST_SPACE(platform, read_list);
 	for (int i = 0; i < PAGES; i++)
 		f[i] = test_frames(platform, 1);
-	for (int round = 0; round < 50; round++) {
+	for (int round = 0; round < 5 + (int)test_rounds(45); round++) {
 		struct user_regs_struct regs = test_regs();
 		struct switch_event ev;
 

@@ -185,6 +185,7 @@ struct vcpu {
 	_Atomic uint32_t state;
 	_Atomic pid_t tid;	  /* of the owner, for kicks */
 	_Atomic uint64_t since;	  /* when the owner got it, CLOCK_MONOTONIC ns */
+	_Atomic uint64_t slice;	  /* how long it may keep it when others wait, ns */
 	/* Whose FPU state the vCPU has. Changed by the owner, or by its context's end, under fpu_lock. */
 	struct context *_Atomic fpu_owner;
 	uint8_t *page;	      /* TSS and exception stack, in this process */
@@ -200,6 +201,7 @@ struct context {
 	_Atomic uint32_t interrupt; /* context_interrupt() is owed an answer */
 	struct vcpu *_Atomic vcpu;  /* that runs it now */
 	struct vcpu *last;	    /* that ran it last; of the thread in context_switch() only */
+	unsigned patience;	    /* how often in a row it was preempted before it got anywhere */
 	/* Sleeping for a vCPU: wake_seq is the futex, `waiting` says that somebody is there. */
 	_Atomic uint32_t wake_seq, waiting;
 

@@ -18,8 +18,12 @@
 #include "base/log.h"
 
 #define KVM_QUIRK_FIX_HYPERCALL_INSN (1UL << 5)
-/* How long a vCPU may be kept when others wait for one. */
+/*
+ * How long a vCPU may be kept when others wait for one; doubled each time that was too short for a
+ * single instruction, as it can be on a host that is very busy or emulated.
+ */
 #define SLICE_NS 10000000UL
+#define MAX_PATIENCE 6
 /* A vCPU that nobody wanted for so long is taken over before another one is made. */
 #define IDLE_NS 1000000UL
 
@@ -288,7 +292,11 @@ static void serve_waiters(struct machine *m)
 	}
 }
 
-/* Asks the vCPU that has been in use for longest, if that is more than a slice; under pool_lock. */
+/*
+ * Asks the vCPU that has run user code for longest, if that is more than a slice; under pool_lock.
+ * One whose new owner has not come to run it yet is left alone: on a busy host it would be asked
+ * before its first instruction, over and over.
+ */
 static void preempt_longest(struct machine *m, uint64_t now)
 {
 	struct vcpu *best = NULL;
@@ -297,7 +305,7 @@ static void preempt_longest(struct machine *m, uint64_t now)
 		struct vcpu *v = m->vcpus[i];
 		uint32_t state = atomic_load(&v->state);
 
-		if ((state & VCPU_USER) && !(state & VCPU_WAITER) && v->since + SLICE_NS <= now &&
+		if ((state & VCPU_GUEST) && !(state & VCPU_WAITER) && v->since + v->slice <= now &&
 		    (!best || v->since < best->since))
 			best = v;
 	}
@@ -352,6 +360,14 @@ static struct vcpu *get_slowly(struct context *c, uint64_t now, int *err)
 	return v;
 }
 
+static void start_slice(struct context *c, struct vcpu *v, uint64_t now)
+{
+	unsigned patience = c->patience < MAX_PATIENCE ? c->patience : MAX_PATIENCE;
+
+	atomic_store_explicit(&v->slice, SLICE_NS << patience, memory_order_relaxed);
+	atomic_store_explicit(&v->since, now, memory_order_relaxed);
+}
+
 struct vcpu *vcpu_get(struct context *c, int *err)
 {
 	struct machine *m = &c->platform->machine;
@@ -360,7 +376,7 @@ struct vcpu *vcpu_get(struct context *c, int *err)
 
 	if (v && atomic_load(&v->fpu_owner) == c && !atomic_load(&m->n_waiters) && try_own(v)) {
 		if (atomic_load(&v->fpu_owner) == c) {
-			atomic_store_explicit(&v->since, now, memory_order_relaxed);
+			start_slice(c, v, now);
 			atomic_fetch_add_explicit(&m->exact, 1, memory_order_relaxed);
 			return v;
 		}
@@ -369,13 +385,13 @@ struct vcpu *vcpu_get(struct context *c, int *err)
 	v = get_slowly(c, now, err);
 	if (!v)
 		return NULL;
-	atomic_store_explicit(&v->since, clock_now_ns(CLOCK_MONOTONIC), memory_order_relaxed);
 	c->last = v;
 	*err = fpu_load(c, v);
 	if (*err < 0) {
 		vcpu_put(c, v);
 		return NULL;
 	}
+	start_slice(c, v, clock_now_ns(CLOCK_MONOTONIC));
 	return v;
 }
 

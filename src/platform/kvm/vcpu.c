@@ -247,9 +247,21 @@ static pid_t this_thread(void)
 	return tid;
 }
 
+/* Was the slice too short to get anywhere? Then the next one is longer. */
+static void note_progress(struct context *c, const struct user_regs_struct *before,
+			  const struct user_regs_struct *after, const struct switch_event *ev)
+{
+	if (ev->reason == SWITCH_PREEMPTED && before->rip == after->rip &&
+	    before->rsp == after->rsp && before->rax == after->rax && before->rcx == after->rcx)
+		c->patience++;
+	else
+		c->patience = 0;
+}
+
 void context_switch(struct context *c, struct address_space *as, struct user_regs_struct *regs,
 		    int cpu, struct switch_event *ev)
 {
+	struct user_regs_struct before = *regs;
 	struct vcpu *v;
 	int err = 0;
 
@@ -276,6 +288,7 @@ void context_switch(struct context *c, struct address_space *as, struct user_reg
 	run(c, v, as, regs, ev);
 	atomic_store(&c->vcpu, NULL);
 	vcpu_put(c, v);
+	note_progress(c, &before, regs, ev);
 
 	regs->cs = SEL_USER_CODE;
 	regs->ss = SEL_USER_DATA;
