@@ -196,7 +196,7 @@ static int add_activation(struct oci_process *p, unsigned *preserve, struct erro
 	return 0;
 }
 
-static int check_descriptors(unsigned preserve, struct error *err)
+int container_check_descriptors(unsigned preserve, struct error *err)
 {
 	for (unsigned i = 0; i < preserve; i++)
 		if (fcntl(3 + i, F_GETFD) < 0)
@@ -344,7 +344,7 @@ int container_make(const struct runtime_options *o, const char *id, const struct
 		r = error_set(err, -ENOTSUP, "--systemd-cgroup: not supported yet; husk manages cgroups "
 					     "itself (cgroupfs)");
 	if (!r)
-		r = check_descriptors(x->preserve_fds, err);
+		r = container_check_descriptors(x->preserve_fds, err);
 	if (!r)
 		r = bundle_load(x->bundle, &b, err);
 	if (!r)

@@ -6,6 +6,9 @@
 #include "runtime/bundle.h"
 #include "runtime/runtime.h"
 
+/* --preserve-fds: 3 and the following are open. To be asked before husk opens anything itself. */
+int container_check_descriptors(unsigned preserve, struct error *err);
+
 /*
  * create, keeping the container object (locked) and, with keep_terminal, the terminal's master
  * (*master, else -1). On failure everything is undone.

@@ -22,10 +22,10 @@
 #include "libocispec/ocispec.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/console.h"
+#include "runtime/container.h"
 #include "runtime/files.h"
 #include "runtime/refusals.h"
 #include "runtime/rootfs.h"
-#include "runtime/runtime.h"
 #include "runtime/sync.h"
 #include "runtime/terminal.h"
 #include "sandbox/client.h"
@@ -144,6 +144,8 @@ static _Noreturn void helper_main(struct execution *e)
 static int check(const struct container *c, const struct oci_process *p,
 		 const struct exec_options *x, struct error *err)
 {
+	int r;
+
 	if (c->status == STATUS_STOPPED)
 		return error_set(err, -ESRCH, "cannot exec in a stopped container");
 	if (c->status == STATUS_PAUSED && !x->ignore_paused)
@@ -158,11 +160,8 @@ static int check(const struct container *c, const struct oci_process *p,
 		return error_set(err, -EINVAL, "--console-socket is for processes with a terminal");
 	if (x->preserve_fds > PRESERVE_MAX)
 		return error_set(err, -EINVAL, "--preserve-fds: at most %d", PRESERVE_MAX);
-	for (unsigned i = 0; i < x->preserve_fds; i++)
-		if (fcntl(3 + i, F_GETFD) < 0)
-			return error_set(err, -EBADF, "--preserve-fds: descriptor %u is not open",
-					 3 + i);
-	return refuse_unsupported_process(p, err);
+	r = container_check_descriptors(x->preserve_fds, err);
+	return r < 0 ? r : refuse_unsupported_process(p, err);
 }
 
 /* A terminal in the container's own devpts, so that the process finds it by name. */

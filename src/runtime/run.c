@@ -54,6 +54,9 @@ int container_run(const struct runtime_options *o, const char *id, const struct 
 	int master, r;
 
 	*exit_status = 0;
+	r = container_check_descriptors(x->preserve_fds, err);
+	if (r < 0)
+		return r;
 	if (x->detach) {
 		r = container_make(o, id, x, false, &c, &master, err);
 		if (r < 0)
