@@ -14,3 +14,4 @@ include $(srcdir)/tests/kernel/local.mk
 include $(srcdir)/tests/sandbox/local.mk
 include $(srcdir)/tests/runtime/local.mk
 include $(srcdir)/tests/abi/local.mk
+include $(srcdir)/tests/fuzz/local.mk
