@@ -13,6 +13,7 @@
 
 #include "base/hostcall.h"
 #include "base/hostproc.h"
+#include "vfs/denywrite.h"
 #include "vfs/epoll.h"
 #include "vfs/fs.h"
 #include "vfs/pseudo.h"
@@ -88,11 +89,28 @@ unsigned file_poll(struct file *f)
 	return r > 0 ? (unsigned short)p.revents : 0;
 }
 
+/* By the sandbox' procfs; interruptibly, since a FIFO waits for its other end. */
+static int reopen_on_host(struct file *f, unsigned flags, struct file **out)
+{
+	char name[32];
+	long fd;
+	int r;
+
+	hostproc_fd_name(f->fd, name);
+	fd = host_call_intr(SYS_openat, hostproc_dir(), (long)name,
+			    deny_write_open_flags(flags) | O_CLOEXEC | O_NOCTTY, 0, 0, 0);
+	if (fd < 0)
+		return fd == -EINTR ? -ERESTARTSYS : fd == -EMFILE ? -ENFILE : (int)fd;
+	r = file_from_host((int)fd, flags, out);
+	if (!r && (r = deny_write_opened(*out, flags)) < 0)
+		file_put(*out);
+	return r;
+}
+
 int file_reopen(struct file *f, unsigned flags, struct file **out)
 {
 	struct pnode *node = pnode_of_file(f);
 	struct tty *tty = tty_of_file(f);
-	int fd;
 
 	flags &= ~(unsigned)(O_CREAT | O_EXCL);
 	if (node)
@@ -105,8 +123,7 @@ int file_reopen(struct file *f, unsigned flags, struct file **out)
 		return tty_reopen(tty, flags, out);
 	if (!file_is_host(f) || (f->type == S_IFSOCK && !(flags & O_PATH)))
 		return -ENXIO;
-	fd = hostproc_reopen(f->fd, (int)(flags | O_CLOEXEC | O_NOCTTY));
-	return fd < 0 ? fd : file_from_host(fd, flags, out);
+	return reopen_on_host(f, flags, out);
 }
 
 int file_path(struct file *f, char *buf, size_t n)

@@ -72,6 +72,7 @@ struct file {
 	struct waitq *wait; /* the queue that ops->poll answers, if there is just one */
 	uint64_t owner_kind, owner; /* F_SETOWN / F_SETOWN_EX: F_OWNER_*, guest id */
 	int sigio;		    /* F_SETSIG */
+	signed char text_side; /* denywrite.c: 1 counts as a writer of the inode, -1 as running it */
 };
 
 /* Fills the common part: one reference, no host descriptor. */

@@ -18,6 +18,7 @@
 
 #include "base/hostcall.h"
 #include "base/usermem.h"
+#include "vfs/denywrite.h"
 #include "vfs/file.h"
 #include "vfs/tty.h"
 
@@ -83,6 +84,7 @@ static ssize_t host_getdents(struct file *f, void *buf, size_t n)
 
 static void host_release(struct file *f)
 {
+	deny_write_release(f);
 	close(f->fd);
 	free(f);
 }

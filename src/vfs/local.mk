@@ -2,6 +2,8 @@
 noinst_LIBRARIES += libvfs.a
 libvfs_a_SOURCES =  \
 	src/vfs/anon.h \
+	src/vfs/denywrite.c \
+	src/vfs/denywrite.h \
 	src/vfs/epoll.c \
 	src/vfs/epoll.h \
 	src/vfs/eventfd.c \

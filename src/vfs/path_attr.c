@@ -17,6 +17,7 @@
 #include "base/hostcall.h"
 #include "base/hostproc.h"
 #include "vfs/path.h"
+#include "vfs/tty.h"
 
 /* fchmodat2(2) came with Linux 6.6; its number is newer than the headers we build with. */
 #ifndef SYS_fchmodat2
@@ -42,6 +43,22 @@ static int node_setattr(struct pnode *n, const mode_t *mode, const uid_t *uid, c
 static struct pnode *walked_node(struct walk *w)
 {
 	return w->kind == WALK_NODE ? w->node : w->kind == WALK_FILE ? pnode_of_file(w->file) : NULL;
+}
+
+/*
+ * A description of an inner terminal: its mode and owner are those of its name in /dev/pts, which is
+ * walked to instead of w.
+ */
+static int terminal_to_name(struct walk *w)
+{
+	struct tty *tty = w->kind == WALK_FILE ? tty_of_file(w->file) : NULL;
+	char name[64];
+
+	if (!tty || tty->host)
+		return 0;
+	snprintf(name, sizeof(name), "/dev/%s", tty->name);
+	walk_end(w);
+	return path_walk(NULL, name, 0, w);
 }
 
 /* A host descriptor's name for calls that want (dirfd, name): below the sandbox' own procfs. */
@@ -72,6 +89,8 @@ int path_chmod(struct file *at, const char *path, mode_t mode, unsigned flags)
 			return r;
 	}
 	r = path_walk(at, path, follow_flags(flags), &w);
+	if (!r)
+		r = terminal_to_name(&w);
 	if (r < 0)
 		return r;
 	if (w.kind == WALK_HOST)
@@ -93,6 +112,8 @@ int path_chown(struct file *at, const char *path, uid_t uid, gid_t gid, unsigned
 			return r;
 	}
 	r = path_walk(at, path, follow_flags(flags), &w);
+	if (!r)
+		r = terminal_to_name(&w);
 	if (r < 0)
 		return r;
 	if (w.kind == WALK_HOST)

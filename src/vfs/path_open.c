@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * open(2) by name. The usual case is two host calls: openat2, and the fstat in file_from_host().
+ * O_TRUNC is a third.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 
 #include "base/hostcall.h"
 #include "base/hostproc.h"
+#include "vfs/denywrite.h"
 #include "vfs/path.h"
 #include "vfs/tty.h"
 
@@ -68,11 +70,15 @@ static int open_refused(int dirfd, const char *path, unsigned flags, int r, stru
 static int open_on_host(int dirfd, const char *path, unsigned flags, mode_t mode, uint64_t resolve,
 			struct file **out)
 {
-	long fd = host_open(dirfd, path, flags, mode, resolve);
+	long fd = host_open(dirfd, path, deny_write_open_flags(flags), mode, resolve);
+	int r;
 
 	if (fd < 0)
 		return open_refused(dirfd, path, flags, (int)fd, out);
-	return file_from_host((int)fd, flags, out);
+	r = file_from_host((int)fd, flags, out);
+	if (!r && (r = deny_write_opened(*out, flags)) < 0)
+		file_put(*out);
+	return r;
 }
 
 static int open_node(struct pnode *n, unsigned flags, struct file **out)
@@ -193,6 +199,8 @@ int path_open_exec(struct file *at, const char *path, unsigned flags, struct fil
 	r = file_stat(f, st);
 	if (!r)
 		r = exec_allowed(f, st, nosuid);
+	if (!r)
+		r = deny_write(f);
 	if (r < 0) {
 		file_put(f);
 		return r;
