@@ -5,8 +5,10 @@
  */
 #include "guest.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 BLOB(peek_poke, "mov (%rdi),%rax\n syscall\n .balign 64\n mov %rsi,(%rdi)\n syscall");
@@ -45,7 +47,7 @@ static void see_the_file(struct platform *p)
 	CHECK(pwrite(fd, &v, 8, CHUNK_SIZE + 5 * PAGE_SIZE) == 8);
 	CHECK(platform_window_get(p, fd, st.st_dev, st.st_ino, CHUNK_SIZE, false, &ro) == 0);
 	CHECK(platform_window_get(p, fd, st.st_dev, st.st_ino, CHUNK_SIZE, true, &rw) == 0);
-	CHECK(platform_window_get(p, -1, st.st_dev, st.st_ino, CHUNK_SIZE, false, &again) == 0);
+	CHECK(platform_window_get(p, fd, st.st_dev, st.st_ino, CHUNK_SIZE, false, &again) == 0);
 	CHECK(ro != rw && ro == again && platform_window_of(p, window_ptr(ro)) == ro);
 	CHECK(platform_window_of(p, (char *)window_ptr(rw) + CHUNK_SIZE - 1) == rw);
 	CHECK(platform_window_of(p, &v) == NULL);
@@ -136,6 +138,45 @@ static void eviction(struct platform *p)
 	close(fd);
 }
 
+/* A file that is copied up keeps its number, but later users must not see the lower one. */
+static void copied_up(struct platform *p)
+{
+	char dir[] = "/tmp/husk-overlay-XXXXXX", path[6][64], options[256];
+	static const char *const names[] = {"", "l", "u", "w", "m", "m/f"};
+	struct window *before, *after;
+	struct stat st;
+	uint64_t v = 1;
+	int fd;
+
+	CHECK(mkdtemp(dir) && unshare(CLONE_NEWNS) == 0);
+	CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	CHECK(mount("tmpfs", dir, "tmpfs", 0, NULL) == 0);
+	for (int i = 0; i < 6; i++)
+		snprintf(path[i], sizeof(path[i]), "%s/%s", dir, names[i]);
+	for (int i = 1; i < 5; i++)
+		CHECK(mkdir(path[i], 0755) == 0);
+	snprintf(options, sizeof(options), "%s/l/f", dir);
+	fd = open(options, O_CREAT | O_RDWR, 0644);
+	CHECK(fd >= 0 && write(fd, &v, 8) == 8 && close(fd) == 0);
+	snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s", path[1], path[2],
+		 path[3]);
+	CHECK(mount("overlay", path[4], "overlay", 0, options) == 0);
+
+	fd = open(path[5], O_RDONLY);
+	CHECK(fd >= 0 && fstat(fd, &st) == 0);
+	CHECK(platform_window_get(p, fd, st.st_dev, st.st_ino, 0, false, &before) == 0);
+	close(fd);
+	v = 2;
+	fd = open(path[5], O_RDWR);
+	CHECK(fd >= 0 && pwrite(fd, &v, 8, 0) == 8);
+	CHECK(platform_window_get(p, fd, st.st_dev, st.st_ino, 0, false, &after) == 0);
+	close(fd);
+	CHECK(*(uint64_t *)window_ptr(after) == 2, "%lu", *(uint64_t *)window_ptr(after));
+	window_put(before);
+	window_put(after);
+	CHECK(umount2(path[4], MNT_DETACH) == 0 && umount2(dir, MNT_DETACH) == 0 && rmdir(dir) == 0);
+}
+
 static void own_pages(struct platform *p)
 {
 	struct address_space *as = TEST_SPACE(p, peek_poke);
@@ -171,6 +212,8 @@ int main(void)
 	shrinks(p);
 	eviction(p);
 	own_pages(p);
+	if (!test_on_tcg()) /* that kernel has no overlayfs */
+		copied_up(p);
 	platform_destroy(p);
 	return 0;
 }

@@ -13,9 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
 #define FIRST_STEP (16UL << 20)
-#define MAX_UNUSED 512
+#define MAX_UNUSED 256
+#define OVERLAYFS_MAGIC 0x794c7630
 
 struct window {
 	struct windows *set;
@@ -29,6 +32,7 @@ struct window {
 	dev_t dev;
 	ino_t ino;
 	uint64_t offset;
+	uint64_t generation; /* see generation_of() */
 	struct window *next; /* in its hash bucket */
 	struct list unused;  /* linked while refs == 0 */
 };
@@ -96,14 +100,31 @@ static struct window **bucket_of(struct windows *ws, dev_t dev, ino_t ino, uint6
 	return &ws->hash[h >> 54 & (WINDOW_BUCKETS - 1)];
 }
 
-static struct window *find(struct windows *ws, dev_t dev, ino_t ino, uint64_t offset, bool writable)
+static struct window *find(struct windows *ws, dev_t dev, ino_t ino, uint64_t offset, bool writable,
+			   uint64_t generation)
 {
 	struct window *w = *bucket_of(ws, dev, ino, offset);
 
 	while (w && !(w->dev == dev && w->ino == ino && w->offset == offset &&
-		      w->writable == writable))
+		      w->writable == writable && w->generation == generation))
 		w = w->next;
 	return w;
+}
+
+/*
+ * A file on overlayfs keeps its inode number when it is copied up for its first writer, yet is
+ * another file from then on: who maps it later must not get a window on the lower one. Copying up
+ * cannot preserve the change time, so that tells them apart. (Writable windows are always on the
+ * upper file.)
+ */
+static uint64_t generation_of(int fd, bool writable)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (writable || fstatfs(fd, &fs) < 0 || fs.f_type != OVERLAYFS_MAGIC || fstat(fd, &st) < 0)
+		return 0;
+	return st.st_ctim.tv_sec * 1000000000UL + st.st_ctim.tv_nsec;
 }
 
 static void drop(struct window *w)
@@ -178,7 +199,7 @@ static int map_file(struct windows *ws, uint32_t index, int fd, uint64_t offset,
 }
 
 static int make(struct windows *ws, int fd, dev_t dev, ino_t ino, uint64_t offset, bool writable,
-		struct window **out)
+		uint64_t generation, struct window **out)
 {
 	struct window *w = calloc(1, sizeof(*w)), **bucket;
 	int r;
@@ -206,6 +227,7 @@ static int make(struct windows *ws, int fd, dev_t dev, ino_t ino, uint64_t offse
 	w->dev = dev;
 	w->ino = ino;
 	w->offset = offset;
+	w->generation = generation;
 	list_init(&w->unused);
 	bucket = bucket_of(ws, dev, ino, offset);
 	w->next = *bucket;
@@ -221,17 +243,18 @@ static int make(struct windows *ws, int fd, dev_t dev, ino_t ino, uint64_t offse
 int platform_window_get(struct platform *p, int fd, dev_t dev, ino_t ino, uint64_t offset,
 			bool writable, struct window **out)
 {
+	uint64_t generation = generation_of(fd, writable);
 	struct windows *ws = &p->windows;
 	struct window *w;
 	int r = 0;
 
 	assert((offset & (CHUNK_SIZE - 1)) == 0);
 	pthread_mutex_lock(&ws->lock);
-	w = find(ws, dev, ino, offset, writable);
+	w = find(ws, dev, ino, offset, writable, generation);
 	if (w)
 		ref(w);
 	else
-		r = make(ws, fd, dev, ino, offset, writable, &w);
+		r = make(ws, fd, dev, ino, offset, writable, generation, &w);
 	pthread_mutex_unlock(&ws->lock);
 	if (r == 0)
 		*out = w;
