@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "libocispec/ocispec.h"
 
 #define NOT_YET "not supported yet"
@@ -185,12 +184,5 @@ int refuse_unsupported(const struct oci_config *c, struct error *err)
 		if (config_table[i].asked(c))
 			return error_set(err, -ENOTSUP, "%s: %s", config_table[i].path,
 					 config_table[i].why);
-	/*
-	 * Engines put their default profile into every config.json. It narrows what the host's
-	 * kernel can be asked for, which a guest process cannot reach in the first place: husk
-	 * answers its calls, and confines itself. So it is accepted, and said.
-	 */
-	if (c->linux->seccomp)
-		log_warning("linux.seccomp: not evaluated for guest system calls yet");
 	return refuse_unsupported_process(c->process, err);
 }

@@ -11,8 +11,7 @@
 struct oci_config;
 struct oci_process;
 
-/* 0, or -ENOTSUP (-EINVAL) with "place in config.json: reason". Also logs what is accepted and has no
- * effect yet. */
+/* 0, or -ENOTSUP with "place in config.json: reason". */
 int refuse_unsupported(const struct oci_config *c, struct error *err);
 
 /* The same for the process object of `exec`. */
