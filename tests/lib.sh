@@ -42,16 +42,18 @@ make_bundle() {
 	rm -f "$_dir/config.json"
 	_spec=$(command -v runc || runtime_path husk)
 	(cd "$_dir" && "$_spec" spec) || die "$_spec spec failed"
-	jq --arg rootfs "$_rootfs" '
+	# Not by jq's --args: version 1.6 takes a "-c" among them for its own option.
+	_args=$(for _arg; do jq -n --arg a "$_arg" '$a'; done | jq -s .)
+	jq --arg rootfs "$_rootfs" --argjson args "$_args" '
 		.root = {path: $rootfs, readonly: false}
 		| .process.terminal = false
 		| .process.noNewPrivileges = false
-		| .process.args = $ARGS.positional
+		| .process.args = $args
 		| .process.env = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"]
 		| .process.rlimits = [{type: "RLIMIT_NOFILE", hard: 20000, soft: 1024}]
 		| ("CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP"
 			| split(" ") | map("CAP_" + .)) as $caps
 		| .process.capabilities = {bounding: $caps, effective: $caps, permitted: $caps}
-	' --args "$@" <"$_dir/config.json" >"$_dir/config.json.new" &&
+	' <"$_dir/config.json" >"$_dir/config.json.new" &&
 		mv "$_dir/config.json.new" "$_dir/config.json"
 }
