@@ -90,10 +90,11 @@ static void *runner(void *arg)
 
 static void *interrupter(void *arg)
 {
-	unsigned seed = 7;
+	/* Never so often that the program does not get anywhere between two. */
+	unsigned seed = 7, unit = test_on_tcg() ? 5000 : 100;
 
 	while (!stop) {
-		struct timespec t = {.tv_nsec = 20000 + rand_r(&seed) % 200000};
+		struct timespec t = {.tv_nsec = unit * (200 + rand_r(&seed) % 2000)};
 
 		nanosleep(&t, NULL);
 		context_interrupt(contexts[rand_r(&seed) % THREADS]);
