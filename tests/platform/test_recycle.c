@@ -108,10 +108,50 @@ static void many_alive(struct platform *p)
 	context_release(c);
 }
 
+/*
+ * H7: the tables of dead spaces, their roots too, become the tables of new ones that have nothing
+ * mapped where the dead ones had something.
+ */
+static void resurrection(struct platform *p)
+{
+	enum { SPACES_AT_ONCE = 48, PLACES = 4 };
+	struct context *c = test_context(p);
+	struct address_space *as[SPACES_AT_ONCE];
+	frame_t code = test_frames(p, 1), data = test_frames(p, 1);
+	uint64_t value;
+	bool fault;
+
+	memcpy(test_ptr(p, code), peek, peek_end - peek);
+	*(uint64_t *)test_ptr(p, data) = 0xdead;
+	for (unsigned round = 0; round < 2 + test_rounds(58); round++) {
+		bool alive = round % 2 == 0;
+
+		for (unsigned i = 0; i < SPACES_AT_ONCE; i++) {
+			CHECK(platform_new_address_space(p, &as[i]) == 0);
+			CHECK(address_space_map(as[i], CODE, code, 1, ACCESS_READ | ACCESS_EXEC,
+						false) == 0);
+			for (uint64_t k = 0; k < PLACES; k++) {
+				uint64_t at = DATA + (k << 39) + ((round / 2 % 3) << 30);
+
+				if (alive)
+					CHECK(address_space_map(as[i], at, data, 1, ACCESS_READ,
+								false) == 0);
+				read_at(p, c, as[i], at, &fault, &value);
+				CHECK(fault == !alive, "round %u: a dead space shows %lx", round,
+				      value);
+			}
+		}
+		for (unsigned i = 0; i < SPACES_AT_ONCE; i++)
+			address_space_release(as[i]);
+	}
+	context_release(c);
+}
+
 int main(void)
 {
 	struct platform *p = test_platform(0);
 
+	resurrection(p);
 	many_alive(p);
 	come_and_go(p);
 	platform_destroy(p);
