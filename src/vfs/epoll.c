@@ -66,7 +66,7 @@ static struct epoll *of(struct file *f)
 	return container_of(f, struct epoll, file);
 }
 
-/* ---- registrations ----------------------------------------------------------------------------- */
+/* ---- registrations --------------------------------------------------------------------------- */
 
 static void ping(struct epoll *ep)
 {
@@ -177,10 +177,10 @@ static int add_host_item(struct epoll *ep, struct epoll_item *it)
 	return (int)r;
 }
 
-static void add_emulated_item(struct epoll *ep, struct epoll_item *it)
+static void add_emulated_item(struct epoll *ep, struct epoll_item *it, struct waitq *queue)
 {
-	it->file->ops->poll(it->file, &it->queue);
-	if (it->queue) {
+	it->queue = queue;
+	if (queue) {
 		waitq_entry_init(&it->entry, NULL);
 		it->entry.wake = item_woken;
 		waitq_add(it->queue, &it->entry);
@@ -189,7 +189,8 @@ static void add_emulated_item(struct epoll *ep, struct epoll_item *it)
 	ping(ep);
 }
 
-static int add_item(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
+static int add_item(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev,
+		    struct waitq *queue)
 {
 	struct epoll_item *it = calloc(1, sizeof(*it));
 	int r;
@@ -208,7 +209,7 @@ static int add_item(struct epoll *ep, struct file *f, int fd, const struct epoll
 		return r;
 	}
 	if (f->ops->poll)
-		add_emulated_item(ep, it);
+		add_emulated_item(ep, it, queue);
 	else
 		r = f->fd < 0 ? -EPERM : add_host_item(ep, it);
 	if (r < 0) {
@@ -237,6 +238,7 @@ static int modify_item(struct epoll *ep, struct epoll_item *it, const struct epo
 
 int epoll_control(struct file *epf, int op, struct file *f, int fd, const struct epoll_event *ev)
 {
+	struct waitq *queue = NULL;
 	struct epoll *ep;
 	struct epoll_item *it;
 	int r;
@@ -244,11 +246,14 @@ int epoll_control(struct file *epf, int op, struct file *f, int fd, const struct
 	if (epf->ops != &ops || f == epf)
 		return -EINVAL;
 	ep = of(epf);
+	/* Files are asked without our lock: they take locks of their own. */
+	if (op == EPOLL_CTL_ADD && f->ops->poll)
+		f->ops->poll(f, &queue);
 	pthread_mutex_lock(&epoll_lock);
 	it = find_item(ep, f, fd);
 	switch (op) {
 	case EPOLL_CTL_ADD:
-		r = it ? -EEXIST : add_item(ep, f, fd, ev);
+		r = it ? -EEXIST : add_item(ep, f, fd, ev, queue);
 		break;
 	case EPOLL_CTL_MOD:
 		r = it ? modify_item(ep, it, ev) : -ENOENT;
@@ -276,49 +281,80 @@ void epoll_forget(struct file *f)
 	pthread_mutex_unlock(&epoll_lock);
 }
 
-/* ---- waiting ----------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
-/*
- * Asks the emulated items that were pinged for their events. An item that stays ready and is level
- * triggered keeps its ping, and the eventfd its count, so that the next wait sees it again.
- * The files asked are held, for the caller to put after it has given up epoll_lock: a last
- * reference's end takes that lock (epoll_forget). At most BATCH.
- */
-static int collect_emulated(struct epoll *ep, struct epoll_event *out, int max,
-			    struct file **held, int *nheld)
+/* An emulated item that is being asked, without the lock; held by its file's reference. */
+struct asked {
+	struct file *file;
+	uint64_t id;
+	uint32_t events;
+};
+
+/* Takes the pings of up to max items, whose files are then to be asked. */
+static int take_pinged(struct epoll *ep, struct asked *asked, int max)
 {
 	struct epoll_item *it;
-	struct waitq *queue;
-	bool again = false;
 	int n = 0;
 
+	pthread_mutex_lock(&epoll_lock);
 	list_for_each(it, &ep->emulated, link) {
-		uint32_t events;
-
 		if (it->disarmed || !it->pinged)
 			continue;
-		if (n == max || *nheld == BATCH) {
-			again = true;
+		if (n == max) {
+			ping(ep);
 			break;
 		}
 		if (!file_tryget(it->file))
 			continue;
 		it->pinged = false;
-		events = it->file->ops->poll(it->file, &queue);
-		events &= (it->events & ~(uint32_t)MANNERS) | EPOLLERR | EPOLLHUP;
-		held[(*nheld)++] = it->file;
-		if (!events)
-			continue;
-		out[n].events = events;
-		out[n++].data.u64 = it->data;
-		if (it->events & EPOLLONESHOT)
-			it->disarmed = true;
-		else if (!(it->events & EPOLLET))
-			it->pinged = again = true;
+		asked[n++] = (struct asked){it->file, it->id, 0};
 	}
+	pthread_mutex_unlock(&epoll_lock);
+	return n;
+}
+
+/*
+ * What the file said becomes an event, if the item still wants it. One that stays ready and is level
+ * triggered keeps its ping, so that the next wait sees it again; *again tells that.
+ */
+static int report(struct epoll *ep, const struct asked *a, struct epoll_event *out, bool *again)
+{
+	struct epoll_item *it = find_id(ep, a->id);
+	uint32_t events;
+
+	if (!it || it->disarmed)
+		return 0;
+	events = a->events & ((it->events & ~(uint32_t)MANNERS) | EPOLLERR | EPOLLHUP);
+	if (!events)
+		return 0;
+	out->events = events;
+	out->data.u64 = it->data;
+	if (it->events & EPOLLONESHOT)
+		it->disarmed = true;
+	else if (!(it->events & EPOLLET))
+		it->pinged = *again = true;
+	return 1;
+}
+
+/* Asks the emulated items that were pinged for their events. */
+static int collect_emulated(struct epoll *ep, struct epoll_event *out, int max)
+{
+	struct asked asked[BATCH];
+	struct waitq *queue;
+	bool again = false;
+	int n = take_pinged(ep, asked, max < BATCH ? max : BATCH), m = 0;
+
+	for (int i = 0; i < n; i++)
+		asked[i].events = asked[i].file->ops->poll(asked[i].file, &queue);
+	pthread_mutex_lock(&epoll_lock);
+	for (int i = 0; i < n; i++)
+		m += report(ep, &asked[i], out + m, &again);
 	if (again)
 		ping(ep);
-	return n;
+	pthread_mutex_unlock(&epoll_lock);
+	for (int i = 0; i < n; i++)
+		file_put(asked[i].file);
+	return m;
 }
 
 /* Turns the host's events into the guest's: ids into data. The ping is drained, and told. */
@@ -348,9 +384,7 @@ static int translate(struct epoll *ep, const struct epoll_event *host, int n,
 static int gather(struct epoll *ep, struct epoll_event *out, int max)
 {
 	struct epoll_event host[BATCH];
-	struct file *held[BATCH];
 	bool pinged = false;
-	int nheld = 0;
 	long n = host_call(SYS_epoll_wait, ep->file.fd, host, max < BATCH ? max : BATCH, 0);
 	int m;
 
@@ -358,13 +392,11 @@ static int gather(struct epoll *ep, struct epoll_event *out, int max)
 		return (int)n;
 	pthread_mutex_lock(&epoll_lock);
 	m = translate(ep, host, (int)n, out, &pinged);
-	if (pinged && m < max)
-		m += collect_emulated(ep, out + m, max - m, held, &nheld);
-	else if (pinged)
+	if (pinged && m == max)
 		ping(ep);
 	pthread_mutex_unlock(&epoll_lock);
-	while (nheld)
-		file_put(held[--nheld]);
+	if (pinged && m < max)
+		m += collect_emulated(ep, out + m, max - m);
 	return m;
 }
 
@@ -387,7 +419,7 @@ int epoll_wait_events(struct file *epf, struct epoll_event *out, int max,
 	}
 }
 
-/* ---- the description --------------------------------------------------------------------------- */
+/* ---- the description ------------------------------------------------------------------------- */
 
 static void epoll_release(struct file *f)
 {

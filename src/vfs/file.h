@@ -116,7 +116,7 @@ int file_reopen(struct file *f, unsigned flags, struct file **out);
 /* The path that /proc/PID/fd/N shows, NUL-terminated: "/a/b", "pipe:[12]", "anon_inode:[…]". */
 int file_path(struct file *f, char *buf, size_t n);
 
-/* ---- descriptor tables -------------------------------------------------------------------------- */
+/* ---- descriptor tables ----------------------------------------------------------------------- */
 
 struct fdtable *fdtable_new(void);
 /* A copy (fork): descriptions are shared, counted. NULL on -ENOMEM. */

@@ -48,7 +48,7 @@ static struct pseudo_mount mounts[MAX_MOUNTS];
 static unsigned nmounts;
 static bool always_slow;
 
-/* ---- struct fs --------------------------------------------------------------------------------- */
+/* ---- struct fs ------------------------------------------------------------------------------- */
 
 static struct fs *fs_alloc(void)
 {
@@ -178,7 +178,7 @@ static int set_cwd_node(struct pnode *n)
 	return 0;
 }
 
-/* ---- changing directory and root --------------------------------------------------------------- */
+/* ---- changing directory and root ------------------------------------------------------------- */
 
 static int chdir_node(struct pnode *n)
 {
@@ -376,7 +376,7 @@ int fs_open(struct fs *fs, bool root, unsigned flags, struct file **out)
 	return fd < 0 ? (int)fd : file_from_host((int)fd, flags, out);
 }
 
-/* ---- emulated trees ---------------------------------------------------------------------------- */
+/* ---- emulated trees -------------------------------------------------------------------------- */
 
 static int place_identity(const char *path, struct pseudo_mount *m)
 {

@@ -24,7 +24,7 @@
 struct fs;
 struct pnode; /* vfs/pseudo.h: an object of an emulated file system */
 
-/* ---- the per-process part ---------------------------------------------------------------------- */
+/* ---- the per-process part -------------------------------------------------------------------- */
 
 /* For the container's first process: root "/", cwd "/" and umask as the calling thread has them. */
 struct fs *fs_new(void);
@@ -54,7 +54,7 @@ int fs_describe(struct fs *fs, bool root, char *buf, size_t n);
 /* Opens the current directory or root of any process (/proc/PID/cwd, root), O_PATH or as asked. */
 int fs_open(struct fs *fs, bool root, unsigned flags, struct file **out);
 
-/* ---- emulated file systems --------------------------------------------------------------------- */
+/* ---- emulated file systems ------------------------------------------------------------------- */
 
 /*
  * Says that the tree `root` stands at the absolute path `at`. Called at boot, before any task runs,

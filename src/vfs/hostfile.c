@@ -34,7 +34,7 @@ void file_set_socket_factory(int (*make)(int fd, unsigned flags, struct file **o
 	make_socket = make;
 }
 
-/* ---- moving bytes ------------------------------------------------------------------------------ */
+/* ---- moving bytes ---------------------------------------------------------------------------- */
 
 static ssize_t plain_read(struct file *f, const struct iovec *iov, int n, const off_t *pos, int rwf)
 {
@@ -89,7 +89,7 @@ static void host_release(struct file *f)
 	free(f);
 }
 
-/* ---- ioctl ------------------------------------------------------------------------------------- */
+/* ---- ioctl ----------------------------------------------------------------------------------- */
 
 /*
  * The requests that are passed on, with what their argument is. Others are ENOTTY: a host driver
@@ -164,7 +164,7 @@ static long host_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 	return -ENOTTY;
 }
 
-/* ---- making them ------------------------------------------------------------------------------- */
+/* ---- making them ----------------------------------------------------------------------------- */
 
 static const struct file_ops plain_ops = {
 	.name = "file",

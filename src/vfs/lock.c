@@ -135,7 +135,7 @@ void lock_closed(struct fdtable *t, struct file *f)
 	pthread_mutex_unlock(&lock);
 }
 
-/* ---- the mirror of ranges ---------------------------------------------------------------------- */
+/* ---- the mirror of ranges -------------------------------------------------------------------- */
 
 static struct range *new_range(off_t start, off_t end, short type)
 {
@@ -242,7 +242,7 @@ static bool would_deadlock(struct holder *h, const struct range *want)
 	return false;
 }
 
-/* ---- fcntl ------------------------------------------------------------------------------------- */
+/* ---- fcntl ----------------------------------------------------------------------------------- */
 
 /* The absolute, inclusive range that l means. */
 static int absolute_range(struct file *f, const struct flock *l, struct range *out)

@@ -52,7 +52,7 @@ void walk_end(struct walk *w);
 bool path_is_fast(struct file *at, const char *path, int *dirfd);
 
 
-/* ---- fs.c: where emulated trees stand ---------------------------------------------------------- */
+/* ---- fs.c: where emulated trees stand -------------------------------------------------------- */
 
 struct pseudo_mount {
 	char at[64];	    /* absolute path in the container */

@@ -171,7 +171,7 @@ int path_truncate(const char *path, off_t length)
 	return r;
 }
 
-/* ---- extended attributes ----------------------------------------------------------------------- */
+/* ---- extended attributes --------------------------------------------------------------------- */
 
 enum xattr_op { XATTR_GET, XATTR_LIST, XATTR_SET, XATTR_REMOVE };
 

@@ -24,7 +24,7 @@ static unsigned follow_flags(unsigned at_flags)
 	       (at_flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
 }
 
-/* ---- looking ----------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 static int walk_stat(struct walk *w, unsigned flags, struct stat *st)
 {
@@ -202,7 +202,7 @@ int path_statfs(const char *path, struct statfs *out)
 	return r;
 }
 
-/* ---- making and removing names ----------------------------------------------------------------- */
+/* ---- making and removing names --------------------------------------------------------------- */
 
 /*
  * A name in an emulated directory: nothing can be made or removed there. Like Linux' proc: making

@@ -14,7 +14,7 @@
 #include "vfs/epoll.h"
 #include "vfs/poll.h"
 
-/* ---- an emulated file whose events the test sets ----------------------------------------------- */
+/* ---- an emulated file whose events the test sets --------------------------------------------- */
 
 struct fake {
 	struct file file;
@@ -82,7 +82,7 @@ static int ctl(struct file *ep, int op, struct file *f, int fd, unsigned events,
 	return epoll_control(ep, op, f, fd, &ev);
 }
 
-/* ---- cases ------------------------------------------------------------------------------------- */
+/* ---- cases ----------------------------------------------------------------------------------- */
 
 static void modes(void)
 {

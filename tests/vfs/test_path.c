@@ -26,7 +26,7 @@
 #include "vfs/fs.h"
 #include "vfs/pseudo.h"
 
-/* ---- the emulated tree ------------------------------------------------------------------------- */
+/* ---- the emulated tree ----------------------------------------------------------------------- */
 
 static struct pnode root, dir, hello, inner, link_, abs_, up, magic, magicdir;
 
@@ -108,7 +108,7 @@ static void make_tree(void)
 		entries[i].node->name = entries[i].name;
 }
 
-/* ---- the chroot -------------------------------------------------------------------------------- */
+/* ---- the chroot ------------------------------------------------------------------------------ */
 
 static void write_file(const char *path, const char *text)
 {
@@ -145,7 +145,7 @@ static bool make_root(const char *dirname, bool fuse)
 	return mounted;
 }
 
-/* ---- the cases --------------------------------------------------------------------------------- */
+/* ---- the cases ------------------------------------------------------------------------------- */
 
 /* The first word that a file says, or the error's number as text. */
 static const char *text_at(struct file *at, const char *path, unsigned flags)

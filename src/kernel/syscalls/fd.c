@@ -93,7 +93,7 @@ long sys_close_range(const uint64_t a[6])
 				   flags & CLOSE_RANGE_CLOEXEC);
 }
 
-/* ---- copies ------------------------------------------------------------------------------------ */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 /* fcntl's and dup's lowest number ≥ min. f's reference is taken over. */
 static long dup_above(struct file *f, int min, bool cloexec)
@@ -145,7 +145,7 @@ long sys_dup3(const uint64_t a[6])
 	return dup_to((int)a[0], (int)a[1], flags & O_CLOEXEC);
 }
 
-/* ---- fcntl ------------------------------------------------------------------------------------- */
+/* ---- fcntl ----------------------------------------------------------------------------------- */
 
 static long set_flags(struct file *f, unsigned wanted)
 {
@@ -318,7 +318,7 @@ long sys_fcntl(const uint64_t a[6])
 	return do_fcntl(f, (int)a[0], cmd, a[2]);
 }
 
-/* ---- ioctl ------------------------------------------------------------------------------------- */
+/* ---- ioctl ----------------------------------------------------------------------------------- */
 
 /* FIONBIO and FIOASYNC: one flag of the description, from an int of the guest's. */
 static long ioctl_flag(struct file *f, unsigned flag, uint64_t arg)
@@ -349,7 +349,7 @@ long sys_ioctl(const uint64_t a[6])
 	return f->ops->ioctl ? f->ops->ioctl(f, cmd, a[2]) : -ENOTTY;
 }
 
-/* ---- looking at it ----------------------------------------------------------------------------- */
+/* ---- looking at it --------------------------------------------------------------------------- */
 
 long sys_fstat(const uint64_t a[6])
 {
@@ -424,7 +424,7 @@ long sys_getdents(const uint64_t a[6])
 	return r > 0 && copy_out(a[1], data, (size_t)r) < 0 ? -EFAULT : r;
 }
 
-/* ---- new ones ---------------------------------------------------------------------------------- */
+/* ---- new ones -------------------------------------------------------------------------------- */
 
 static long make_pipe(uint64_t fds, unsigned flags)
 {

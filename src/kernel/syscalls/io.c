@@ -24,7 +24,7 @@
 /* Guest iovecs on the stack; more are allocated. */
 #define FEW_IOVECS 8
 
-/* ---- transfers --------------------------------------------------------------------------------- */
+/* ---- transfers ------------------------------------------------------------------------------- */
 
 void send_sigpipe(void)
 {
@@ -251,7 +251,7 @@ long sys_lseek(const uint64_t a[6])
 	return f->ops->seek ? f->ops->seek(f, (off_t)a[1], (int)a[2]) : -ESPIPE;
 }
 
-/* ---- the host's answer on the descriptor ------------------------------------------------------- */
+/* ---- the host's answer on the descriptor ----------------------------------------------------- */
 
 /* A call of the form nr(fd, b, c, d) that is right only for host-backed files. */
 static long on_host(const uint64_t a[6], long nr, long otherwise)
@@ -326,7 +326,7 @@ long sys_flock(const uint64_t a[6])
 	return f ? lock_flock(f, (int)a[1]) : -EBADF;
 }
 
-/* ---- from file to file ------------------------------------------------------------------------- */
+/* ---- from file to file ----------------------------------------------------------------------- */
 
 #define BOUNCE_SIZE (64 * 1024)
 

@@ -55,7 +55,7 @@ int get_dirfd(int dirfd, const char *path, struct file **out)
 	return *out ? 0 : -EBADF;
 }
 
-/* ---- open -------------------------------------------------------------------------------------- */
+/* ---- open ------------------------------------------------------------------------------------ */
 
 static long open_at(int dirfd, uint64_t path, unsigned flags, mode_t mode)
 {
@@ -154,7 +154,7 @@ long sys_openat2(const uint64_t a[6])
 	return r < 0 ? r : fd_install(f, how.flags & O_CLOEXEC);
 }
 
-/* ---- stat, access, readlink -------------------------------------------------------------------- */
+/* ---- stat, access, readlink ------------------------------------------------------------------ */
 
 static long stat_at(int dirfd, uint64_t path, uint64_t out, unsigned flags)
 {
@@ -268,7 +268,7 @@ long sys_statfs(const uint64_t a[6])
 	return r < 0 ? r : copy_out_obj(a[1], &st);
 }
 
-/* ---- making and removing names ----------------------------------------------------------------- */
+/* ---- making and removing names --------------------------------------------------------------- */
 
 static long mkdir_at(int dirfd, uint64_t path, mode_t mode)
 {
@@ -404,7 +404,7 @@ long sys_renameat2(const uint64_t a[6])
 	return rename_at((int)a[0], a[1], (int)a[2], a[3], (unsigned)a[4]);
 }
 
-/* ---- current directory and root ---------------------------------------------------------------- */
+/* ---- current directory and root -------------------------------------------------------------- */
 
 long sys_chdir(const uint64_t a[6])
 {
@@ -453,7 +453,7 @@ long sys_umask(const uint64_t a[6])
 	return fs_umask((mode_t)a[0]);
 }
 
-/* ---- mode, owner, length ----------------------------------------------------------------------- */
+/* ---- mode, owner, length --------------------------------------------------------------------- */
 
 static long chmod_at(int dirfd, uint64_t path, mode_t mode, unsigned flags)
 {
@@ -537,7 +537,7 @@ long sys_truncate(const uint64_t a[6])
 	return r < 0 ? r : path_truncate(p.s, (off_t)a[1]);
 }
 
-/* ---- times ------------------------------------------------------------------------------------- */
+/* ---- times ----------------------------------------------------------------------------------- */
 
 /* path 0: the times of descriptor dirfd itself. ts NULL: now. */
 static long utimens_at(int dirfd, uint64_t path, const struct timespec *ts, unsigned flags)
@@ -611,7 +611,7 @@ long sys_utime(const uint64_t a[6])
 	return utimens_at(AT_FDCWD, a[0], ts, 0);
 }
 
-/* ---- handles ----------------------------------------------------------------------------------- */
+/* ---- handles --------------------------------------------------------------------------------- */
 
 /* A handle names a file beyond the container's mounts: as on a file system without them. */
 long sys_name_to_handle_at(const uint64_t a[6])

@@ -27,7 +27,7 @@
 /* A deadline that never comes; of one that is not to be slept for at all, see vfs/poll.h. */
 #define NEVER UINT64_MAX
 
-/* ---- deadlines and masks ----------------------------------------------------------------------- */
+/* ---- deadlines and masks --------------------------------------------------------------------- */
 
 int copy_in_timespec(struct timespec *ts, uint64_t addr)
 {
@@ -92,7 +92,7 @@ static void mask_end(bool set, long result)
 		signal_restore_mask(result == -EINTR || result == -ERESTARTNOHAND);
 }
 
-/* ---- poll -------------------------------------------------------------------------------------- */
+/* ---- poll ------------------------------------------------------------------------------------ */
 
 static long poll_until(uint64_t addr, unsigned n, uint64_t deadline)
 {
@@ -175,7 +175,7 @@ long sys_ppoll(const uint64_t a[6])
 	return r;
 }
 
-/* ---- select ------------------------------------------------------------------------------------ */
+/* ---- select ---------------------------------------------------------------------------------- */
 
 #define IN_EVENTS (POLLIN | POLLRDNORM | POLLRDBAND)
 #define OUT_EVENTS (POLLOUT | POLLWRNORM | POLLWRBAND)
@@ -341,7 +341,7 @@ long sys_pselect6(const uint64_t a[6])
 	return r;
 }
 
-/* ---- epoll ------------------------------------------------------------------------------------- */
+/* ---- epoll ----------------------------------------------------------------------------------- */
 
 /* One call gives at most so many events; a program asks again for more. */
 #define EPOLL_MOST 1024
@@ -436,7 +436,7 @@ long sys_epoll_pwait2(const uint64_t a[6])
 	return r < 0 ? r : epoll_masked(a, deadline);
 }
 
-/* ---- eventfd, timerfd, signalfd, inotify ------------------------------------------------------- */
+/* ---- eventfd, timerfd, signalfd, inotify ----------------------------------------------------- */
 
 long sys_eventfd2(const uint64_t a[6])
 {
