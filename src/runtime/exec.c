@@ -150,9 +150,8 @@ static int check(const struct container *c, const struct oci_process *p,
 		return error_set(err, -ESRCH, "cannot exec in a stopped container");
 	if (c->status == STATUS_PAUSED && !x->ignore_paused)
 		return error_set(err, -EBUSY, "cannot exec in a paused container (use --ignore-paused)");
-	if (c->status != STATUS_RUNNING && c->status != STATUS_PAUSED)
-		return error_set(err, -EAGAIN, "cannot exec in a container that is %s",
-				 container_status_name(c->status));
+	if (c->status == STATUS_CREATING)
+		return error_set(err, -EAGAIN, "cannot exec in a container that is being created");
 	if (p->terminal && x->detach && !x->console_socket)
 		return error_set(err, -EINVAL, "a detached process with a terminal needs "
 					       "--console-socket");
