@@ -46,7 +46,7 @@ teardown() {
 # Everything that a container can leave: mounts, cgroups, state, processes of this husk.
 footprint() {
 	cut -d' ' -f2,3 /proc/mounts | sort
-	find /sys/fs/cgroup -type d -name '*cli-*' 2>/dev/null | sort
+	find /sys/fs/cgroup -type d -name "*$id*" 2>/dev/null | sort
 	ls -A "$state" 2>/dev/null
 	husk_processes
 }
@@ -104,6 +104,11 @@ is_status() { # ID STATUS
 
 sandbox_pid() {
 	h state "$1" | jq .pid
+}
+
+# Does the process run? A zombie that nobody has reaped yet does not.
+alive() { # PID
+	[ -d "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
 }
 
 fail() {

@@ -96,9 +96,9 @@ load helper
 	bundle sleep 1000
 	h run --detach --bundle "$bundle" "$id" </dev/null >/dev/null 2>&1
 	h exec --detach --pid-file "$BATS_TEST_TMPDIR/pid" "$id" sleep 1 </dev/null >/dev/null 2>&1
-	[ -d "/proc/$(cat "$BATS_TEST_TMPDIR/pid")" ]
+	alive "$(cat "$BATS_TEST_TMPDIR/pid")"
 	sleep 1.5
-	[ ! -d "/proc/$(cat "$BATS_TEST_TMPDIR/pid")" ]
+	run ! alive "$(cat "$BATS_TEST_TMPDIR/pid")"
 	equal status "$(status_of "$id")" running
 }
 
