@@ -135,7 +135,7 @@ uint64_t memory_max(struct memory *m)
 	return m->max;
 }
 
-/* ---- free lists; all under the lock ------------------------------------------------------------ */
+/* ---- free lists; all under the lock ---------------------------------------------------------- */
 
 static void list_push(struct memory *m, frame_t f, unsigned order)
 {
@@ -406,7 +406,8 @@ int memory_decommit(struct memory *m, frame_t first, unsigned count)
  */
 int memory_committed(struct memory *m, frame_t first, unsigned count, uint8_t *vec)
 {
-	off_t base = (off_t)first << PAGE_SHIFT, end = base + ((off_t)count << PAGE_SHIFT), at = base;
+	off_t base = (off_t)first << PAGE_SHIFT, end = base + ((off_t)count << PAGE_SHIFT);
+	off_t at = base;
 
 	check_range(m, first, count);
 	memset(vec, 0, count);

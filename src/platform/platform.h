@@ -33,7 +33,7 @@ struct memory;
 struct address_space;
 struct context;
 
-/* ---- Platform --------------------------------------------------------------------------------- */
+/* ---- Platform -------------------------------------------------------------------------------- */
 
 struct platform_caps {
 	const char *name; /* "kvm" */
@@ -78,7 +78,7 @@ struct platform_stats {
 };
 void platform_stats(struct platform *p, struct platform_stats *out);
 
-/* ---- Memory ----------------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* A frame: 4 KiB of the memory file at offset frame << 12. 0 is never handed out: 'none'. */
 typedef uint32_t frame_t;
@@ -124,7 +124,7 @@ int memory_committed(struct memory *m, frame_t first, unsigned count, uint8_t *v
 uint64_t memory_usage(struct memory *m, enum memory_kind kind); /* allocated, bytes */
 uint64_t memory_total_size(struct memory *m);			/* of the file, bytes */
 
-/* ---- Windows on host files -------------------------------------------------------------------- */
+/* ---- Windows on host files ------------------------------------------------------------------- */
 
 /*
  * A window is a 2 MiB-aligned piece of a host file, mapped shared into this process and into guest
@@ -155,7 +155,7 @@ struct window *platform_window_of(struct platform *p, const void *ptr);
  */
 int platform_window_host(struct platform *p, const void *ptr, unsigned npages, struct window **out);
 
-/* ---- AddressSpace ----------------------------------------------------------------------------- */
+/* ---- AddressSpace ---------------------------------------------------------------------------- */
 
 enum { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_EXEC = 4 };
 
@@ -198,7 +198,7 @@ struct address_range {
 void address_space_restrict(struct address_space *as, const struct address_range *ranges,
 			    size_t count, unsigned access);
 
-/* ---- Context ---------------------------------------------------------------------------------- */
+/* ---- Context --------------------------------------------------------------------------------- */
 
 enum switch_reason {
 	/*
@@ -208,11 +208,11 @@ enum switch_reason {
 	SWITCH_SYSCALL,
 	SWITCH_SIGNAL,	  /* the instruction at rip raised an exception: see the other fields */
 	SWITCH_CPUID,	  /* a CPUID instruction faulted (hosts that can do that only) */
-	SWITCH_INTERRUPT, /* context_interrupt(), or a stray host signal: nothing happened in the guest */
+	SWITCH_INTERRUPT, /* context_interrupt(): nothing happened in the guest */
 	SWITCH_PREEMPTED, /* the vCPU was taken away: call again */
 	/*
 	 * The host could not supply a page: some host file shrank under a mapping. The caller must
-	 * unmap what lies beyond its files' ends and try again; the guest then faults with an address.
+	 * unmap what lies beyond its files' ends and try again; then the guest's fault has an address.
 	 */
 	SWITCH_FILE_SHRUNK,
 	/* The machine is broken (a KVM exit that must not happen): details are in the log. */
@@ -223,7 +223,7 @@ struct switch_event {
 	enum switch_reason reason;
 	/* For SWITCH_SIGNAL: what Linux would send. */
 	int signo;	 /* SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGBUS */
-	int si_code;	 /* as Linux would say for a bare exception; for page faults the caller knows */
+	int si_code;	 /* as Linux would say for a bare exception; page faults: ask the VMAs */
 	uint64_t addr;	 /* fault address (page faults: CR2; else rip) */
 	bool page_fault; /* a translation or right is missing: ask the VMAs, not a verdict yet */
 	unsigned access; /* page faults: ACCESS_READ, _WRITE or _EXEC, the one that failed */
@@ -241,7 +241,7 @@ void context_release(struct context *c);
  * ignored on entry and read as 64-bit user ones on return. cpu: the CPU the caller believes to be
  * on, or -1.
  * A regs->rip outside user space gives SWITCH_SIGNAL with SIGSEGV, without running anything.
- * Preconditions: one thread at a time per context; the caller holds no lock that another task needs.
+ * Preconditions: one thread at a time per context; the caller holds no lock that others need.
  */
 void context_switch(struct context *c, struct address_space *as, struct user_regs_struct *regs,
 		    int cpu, struct switch_event *ev);

@@ -121,9 +121,10 @@ int main(void)
 	stop = true;
 	pthread_join(k, NULL);
 	platform_stats(platform, &st);
-	fprintf(stderr, "%lu exits, %lu kicks, %lu stolen, %lu waited; %lu interruptions, %lu answered, "
-	       "%lu preempted\n",
-	       st.exits, st.kicks, st.vcpu_stolen, st.vcpu_waited, (unsigned long)asked,
+	fprintf(stderr,
+		"%lu exits, %lu kicks, %lu stolen, %lu waited; %lu interruptions, %lu answered, "
+		"%lu preempted\n",
+		st.exits, st.kicks, st.vcpu_stolen, st.vcpu_waited, (unsigned long)asked,
 	       (unsigned long)answered, (unsigned long)preempted);
 	CHECK(answered <= asked && answered > 0);
 	CHECK(st.vcpu_new == 1 || st.vcpu_new == 2);

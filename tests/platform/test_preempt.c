@@ -62,7 +62,7 @@ static void all_progress(void)
 	stop = false;
 }
 
-/* ---- interruptions, counted -------------------------------------------------------------------- */
+/* ---- interruptions, counted ------------------------------------------------------------------ */
 
 static _Atomic uint32_t got[SPINNERS];
 
@@ -142,7 +142,8 @@ int main(void)
 	each_answered_once(8, 2);
 	all_progress();
 	platform_stats(platform, &st);
-	fprintf(stderr, "%lu kicks, %lu stolen, %lu waited\n", st.kicks, st.vcpu_stolen, st.vcpu_waited);
+	fprintf(stderr, "%lu kicks, %lu stolen, %lu waited\n", st.kicks, st.vcpu_stolen,
+		st.vcpu_waited);
 	CHECK(st.vcpu_new <= 4);
 	for (int i = 0; i < SPINNERS; i++)
 		context_release(contexts[i]);

@@ -23,7 +23,7 @@
 #define KERNEL_SLOT 256 /* of the root, where KERNEL_BASE is */
 #define MAX_RUNS 16	/* above this a purge is cheaper */
 
-/* ---- forgetting -------------------------------------------------------------------------------- */
+/* ---- forgetting ------------------------------------------------------------------------------ */
 
 struct invalidation {
 	struct platform *platform;
@@ -66,7 +66,7 @@ static void forget(struct invalidation *inv)
 		physmap_purge(pm);
 }
 
-/* ---- entries ----------------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static uint64_t pte_make(uint64_t gpa, unsigned access)
 {
@@ -137,7 +137,7 @@ static void check_user_range(uint64_t addr, uint64_t len)
 	(void)len;
 }
 
-/* ---- the contract ------------------------------------------------------------------------------ */
+/* ---- the contract ---------------------------------------------------------------------------- */
 
 int platform_new_address_space(struct platform *p, struct address_space **out)
 {

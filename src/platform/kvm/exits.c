@@ -58,7 +58,7 @@ static const char *exit_name(unsigned reason)
 	return "of an unknown kind";
 }
 
-/* ---- user registers ---------------------------------------------------------------------------- */
+/* ---- user registers -------------------------------------------------------------------------- */
 
 static void save_general(const struct vcpu *v, struct user_regs_struct *u)
 {
@@ -114,7 +114,7 @@ static enum exit_action signal_at(struct vcpu *v, struct user_regs_struct *u,
 	return EXIT_DONE;
 }
 
-/* ---- HLT in a stub ----------------------------------------------------------------------------- */
+/* ---- HLT in a stub --------------------------------------------------------------------------- */
 
 /*
  * The frame on the vCPU's own stack. What is in it came from the application (its RIP, RSP and
@@ -209,7 +209,7 @@ static enum exit_action decode_hlt(struct context *c, struct vcpu *v, struct add
 	return fatal(v, u, ev, "HLT outside the stubs");
 }
 
-/* ---- everything else --------------------------------------------------------------------------- */
+/* ---- everything else ------------------------------------------------------------------------- */
 
 static bool in_user_mode(const struct vcpu *v)
 {

@@ -74,7 +74,7 @@ int fpu_probe(struct platform *p, int kvm_fd, struct error *err)
 	return 0;
 }
 
-/* ---- moving it; all under fpu_lock ------------------------------------------------------------- */
+/* ---- moving it; all under fpu_lock ----------------------------------------------------------- */
 
 static void read_state(struct vcpu *v, struct context *c)
 {
@@ -132,7 +132,7 @@ const uint8_t *fpu_sync(struct context *c)
 	return area_of(c);
 }
 
-/* ---- contexts ---------------------------------------------------------------------------------- */
+/* ---- contexts -------------------------------------------------------------------------------- */
 
 int fpu_context_init(struct context *c)
 {
@@ -167,7 +167,7 @@ void context_get_fpstate(struct context *c, void *buf)
 	memcpy(buf, fpu_sync(c), c->platform->machine.fpstate_size);
 }
 
-/* What KVM_SET_XSAVE would refuse, so that a refusal is the guest's -EINVAL, not a later surprise. */
+/* What KVM_SET_XSAVE would refuse: better the guest's -EINVAL now than a surprise later. */
 static bool valid_state(const struct machine *m, const uint8_t *area)
 {
 	struct xsave_header h;

@@ -40,7 +40,7 @@
 
 #define VCPU_LIMIT 256 /* what the page of supervisor mappings has room for, and sanity */
 
-/* ---- physmap.c: guest-physical memory ---------------------------------------------------------- */
+/* ---- physmap.c: guest-physical memory -------------------------------------------------------- */
 
 /*
  * A stretch of guest-physical space backed by a stretch of this process' address space. Slots are
@@ -85,7 +85,7 @@ void *physmap_host(struct physmap *pm, uint64_t gpa);
  */
 void physmap_purge(struct physmap *pm);
 
-/* ---- pagetables.c ------------------------------------------------------------------------------ */
+/* ---- pagetables.c ---------------------------------------------------------------------------- */
 
 #define PTE_PRESENT (1UL << 0)
 #define PTE_WRITE (1UL << 1)
@@ -94,7 +94,7 @@ void physmap_purge(struct physmap *pm);
 #define PTE_DIRTY (1UL << 6)
 #define PTE_NX (1UL << 63)
 #define PTE_ADDRESS 0x000ffffffffff000UL
-/* Accessed and dirty are set in advance: otherwise KVM stops to write them back (4 times the cost). */
+/* Accessed and dirty are set in advance: KVM would stop to write them back, at 4 times the cost. */
 #define PTE_LEAF (PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY)
 #define PTE_TABLE (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
 
@@ -136,7 +136,7 @@ static inline void *pt_page_ptr(struct pt_pool *pool, uint32_t page)
 /* Maps an arena page for the supervisor, in all address spaces. flags: PTE_WRITE, PTE_NX. */
 int pt_map_kernel(struct pt_pool *pool, uint64_t addr, uint32_t page, uint64_t flags);
 
-/* ---- windows.c --------------------------------------------------------------------------------- */
+/* ---- windows.c ------------------------------------------------------------------------------- */
 
 #define WINDOW_BUCKETS 1024
 
@@ -164,7 +164,7 @@ void windows_destroy(struct windows *ws);
 uint64_t window_gpa(const struct window *w);
 unsigned window_pages(const struct window *w);
 
-/* ---- machine.c, vcpu.c, interrupts.c ----------------------------------------------------------- */
+/* ---- machine.c, vcpu.c, interrupts.c --------------------------------------------------------- */
 
 /*
  * A vCPU's state word. READY: nobody's. USER: some thread owns it. GUEST (with USER): its owner is
@@ -186,11 +186,11 @@ struct vcpu {
 	_Atomic pid_t tid;	  /* of the owner, for kicks */
 	_Atomic uint64_t since;	  /* when the owner got it, CLOCK_MONOTONIC ns */
 	_Atomic uint64_t slice;	  /* how long it may keep it when others wait, ns */
-	/* Whose FPU state the vCPU has. Changed by the owner, or by its context's end, under fpu_lock. */
+	/* Whose FPU state it has. Changed by the owner, or by the context's end, under fpu_lock. */
 	struct context *_Atomic fpu_owner;
 	uint8_t *page;	      /* TSS and exception stack, in this process */
 	uint64_t page_address; /* the same in the guest */
-	struct kvm_sregs sregs; /* as they are at every entry, but for CR3 and the FS and GS bases */
+	struct kvm_sregs sregs; /* as at every entry, but for CR3 and the FS and GS bases */
 
 	/* Counted by the owner. */
 	uint64_t exits, syscalls, faults, interrupts;
@@ -276,7 +276,7 @@ void vcpu_kick(struct vcpu *v);
 /* Asks for v if its owner has it and nobody has asked before. */
 bool vcpu_preempt(struct vcpu *v);
 
-/* ---- exits.c, traps.c -------------------------------------------------------------------------- */
+/* ---- exits.c, traps.c ------------------------------------------------------------------------ */
 
 /* Selectors in the guest's GDT. There is no 32-bit user code segment. */
 enum {
@@ -330,7 +330,7 @@ void trap_to_signal(struct context *c, struct vcpu *v, struct address_space *as,
 enum exit_action {
 	EXIT_DONE,     /* *ev and *regs are filled: return to the caller */
 	EXIT_COMPLETE, /* only interrupted; *regs has the complete user state */
-	EXIT_MUST_RUN, /* KVM_RUN again with nothing changed: the guest is about to exit by itself */
+	EXIT_MUST_RUN, /* KVM_RUN again, nothing changed: the guest is about to exit by itself */
 	EXIT_UNSURE,   /* KVM_RUN again: nothing of the program's is known */
 };
 
@@ -344,7 +344,7 @@ enum exit_action exit_interrupted(struct vcpu *v, struct user_regs_struct *regs,
 enum exit_action exit_decode_error(struct context *c, struct vcpu *v, int error,
 				   struct user_regs_struct *regs, struct switch_event *ev);
 
-/* ---- fpu.c ------------------------------------------------------------------------------------- */
+/* ---- fpu.c ----------------------------------------------------------------------------------- */
 
 int fpu_probe(struct platform *p, int kvm_fd, struct error *err);
 /* Puts c's FPU state into v, which the caller owns, saving whoever's is there. 0, -errno. */
@@ -354,7 +354,7 @@ const uint8_t *fpu_sync(struct context *c);
 int fpu_context_init(struct context *c);
 void fpu_context_destroy(struct context *c);
 
-/* ---- addrspace.c, selftest.c ------------------------------------------------------------------- */
+/* ---- addrspace.c, selftest.c ----------------------------------------------------------------- */
 
 struct address_space {
 	struct platform *platform;

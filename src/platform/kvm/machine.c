@@ -27,7 +27,7 @@
 /* A vCPU that nobody wanted for so long is taken over before another one is made. */
 #define IDLE_NS 1000000UL
 
-/* ---- the machine ------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 #define CPUID_LEAVES 256
 
@@ -174,7 +174,7 @@ void machine_destroy(struct platform *p)
 	free(m->cpuid);
 }
 
-/* ---- the pool ---------------------------------------------------------------------------------- */
+/* ---- the pool -------------------------------------------------------------------------------- */
 
 static bool try_own(struct vcpu *v)
 {

@@ -40,8 +40,8 @@ void physmap_region(struct physmap *pm, unsigned which, uint64_t gpa, void *host
 	    .gpa = gpa, .host = host, .size = size, .first_step = first_step};
 }
 
-static int set_slot(struct physmap *pm, unsigned slot, uint64_t gpa, const void *host, uint64_t size,
-		    unsigned flags)
+static int set_slot(struct physmap *pm, unsigned slot, uint64_t gpa, const void *host,
+		    uint64_t size, unsigned flags)
 {
 	struct kvm_userspace_memory_region r = {
 	    .slot = slot,

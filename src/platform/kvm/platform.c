@@ -122,7 +122,7 @@ void platform_stats(struct platform *p, struct platform_stats *out)
 	}
 }
 
-/* ---- contexts ---------------------------------------------------------------------------------- */
+/* ---- contexts -------------------------------------------------------------------------------- */
 
 int platform_new_context(struct platform *p, struct context **out)
 {

@@ -119,7 +119,7 @@ void traps_load_segments(struct vcpu *v)
 	s->idt.limit = 256 * 16 - 1;
 }
 
-/* ---- exceptions as Linux reports them (arch/x86/kernel/traps.c) -------------------------------- */
+/* ---- exceptions as Linux reports them (arch/x86/kernel/traps.c) ------------------------------ */
 
 static void signal_set(struct switch_event *ev, int signo, int si_code, uint64_t addr)
 {

@@ -35,7 +35,7 @@
 #define RFLAGS_USER 0x254dd5 /* what user mode may set: without IOPL, IF, VM, VIF, VIP */
 #define RFLAGS_ALWAYS 0x202  /* IF and the bit that is always set */
 
-/* ---- making ------------------------------------------------------------------------------------ */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static int set_msrs(struct vcpu *v)
 {
@@ -47,7 +47,7 @@ static int set_msrs(struct vcpu *v)
 	    .entry =
 		{
 		    {.index = MSR_STAR,
-		     .data = (uint64_t)(SEL_USER_CODE - 16) << 48 | (uint64_t)SEL_KERNEL_CODE << 32},
+		     .data = (SEL_USER_CODE - 16UL) << 48 | (uint64_t)SEL_KERNEL_CODE << 32},
 		    {.index = MSR_LSTAR, .data = LSTAR_ADDRESS},
 		    {.index = MSR_CSTAR, .data = CSTAR_ADDRESS},
 		    {.index = MSR_SYSCALL_MASK, .data = SYSCALL_MASK},
@@ -150,7 +150,7 @@ void vcpu_destroy(struct vcpu *v)
 	free(v);
 }
 
-/* ---- running ----------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static void load_registers(struct vcpu *v, struct address_space *as,
 			   const struct user_regs_struct *u)

@@ -90,7 +90,7 @@ void *window_ptr(struct window *w)
 	return w->ptr;
 }
 
-/* ---- the cache; all under the lock ------------------------------------------------------------- */
+/* ---- the cache; all under the lock ----------------------------------------------------------- */
 
 static struct window **bucket_of(struct windows *ws, dev_t dev, ino_t ino, uint64_t offset)
 {
@@ -238,7 +238,7 @@ static int make(struct windows *ws, int fd, dev_t dev, ino_t ino, uint64_t offse
 	return 0;
 }
 
-/* ---- the contract ------------------------------------------------------------------------------ */
+/* ---- the contract ---------------------------------------------------------------------------- */
 
 int platform_window_get(struct platform *p, int fd, dev_t dev, ino_t ino, uint64_t offset,
 			bool writable, struct window **out)
