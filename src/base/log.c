@@ -26,6 +26,11 @@ void log_open(int fd, enum log_format format, enum log_level level)
 	sink.level = level;
 }
 
+void log_move(int fd)
+{
+	sink.fd = fd;
+}
+
 bool log_enabled(enum log_level level)
 {
 	return level <= sink.level;

@@ -18,6 +18,8 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
  * talkative one that is written; the start value is LOG_LEVEL_WARNING.
  */
 void log_open(int fd, enum log_format format, enum log_level level);
+/* Keeps format and level, but writes to fd from now on. */
+void log_move(int fd);
 bool log_enabled(enum log_level level);
 int log_fd(void);
 

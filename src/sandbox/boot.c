@@ -3,6 +3,7 @@
  * The first thread of the sandbox: builds the machine, boots the kernel on it, prepares the
  * container's init, and then becomes the control thread.
  */
+#include "config.h"
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -17,6 +18,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifdef HUSK_ASAN
+#include <sanitizer/common_interface_defs.h>
+#endif
 
 #include "base/cleanup.h"
 #include "base/hostcall.h"
@@ -93,6 +98,25 @@ _Noreturn static void fail(const struct error *err)
 	_exit(1);
 }
 
+/*
+ * Without a log file, what the sandbox has to say goes where its stderr was, as long as that is not
+ * the container's terminal. A sanitizer's report too: it would be lost with descriptor 2.
+ */
+static void keep_log(unsigned above)
+{
+	int fd;
+
+	if (log_fd() >= 0 || sandbox.terminal)
+		return;
+	fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, above);
+	if (fd < 0)
+		return;
+	log_move(fd);
+#ifdef HUSK_ASAN
+	__sanitizer_set_report_fd((void *)(intptr_t)fd);
+#endif
+}
+
 /* 0, 1, 2 and the preserved ones leave their places; what husk opens later must not get those. */
 static int take_fds(struct process_fds *out, struct error *err)
 {
@@ -105,6 +129,7 @@ static int take_fds(struct process_fds *out, struct error *err)
 	if (!out->fds)
 		return error_errno(err, -ENOMEM, "descriptors of init");
 	out->terminal = sandbox.terminal;
+	keep_log(n);
 	for (unsigned i = 0; i < n; i++) {
 		int fd = -1;
 
