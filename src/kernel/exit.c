@@ -215,12 +215,28 @@ void group_release_locked(struct thread_group *g)
 	pid_detach_locked(leader);
 }
 
-/* The death of one task, as the rest of the world sees it. */
-static void notify_world(struct task *t, bool last)
+static bool others_exited_locked(struct thread_group *g, struct task *t)
+{
+	struct task *other;
+
+	list_for_each(other, &g->tasks, group_link)
+		if (other != t && !other->exited)
+			return false;
+	return true;
+}
+
+/*
+ * The death of one task, as the rest of the world sees it. True: it was the group's last. Who comes
+ * here last need not be who left the signals last: the group becomes a zombie, and may be gone at
+ * once, only when nobody of it is still on the way here.
+ */
+static bool notify_world(struct task *t)
 {
 	struct thread_group *g = t->group;
+	bool last;
 
 	pthread_rwlock_wrlock(&kernel.tasklist);
+	last = others_exited_locked(g, t);
 	leave_children(t, last);
 	if (last)
 		check_orphaning(g, g->parent, g);
@@ -243,6 +259,7 @@ static void notify_world(struct task *t, bool last)
 	waitq_wake(&g->task_wait, POLLIN);
 	if (last)
 		waitq_wake(&g->pidfd_wait, POLLIN);
+	return last;
 }
 
 /* ---- init ---------------------------------------------------------------------------------------- */
@@ -338,8 +355,7 @@ void task_do_exit(void)
 	atomic_fetch_sub(&t->user->processes, 1);
 
 	group_get(g);
-	notify_world(t, last);
-	if (last && g->on_exit)
+	if (notify_world(t) && g->on_exit)
 		g->on_exit(g->on_exit_arg, g->exit_code);
 	group_put(g);
 	kernel_task_gone();

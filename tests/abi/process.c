@@ -618,3 +618,28 @@ CASE(comm_and_dumpable, "PR_SET_NAME is read back; /proc/self/comm agrees")
 	CHECK_STR(buf, "a-name-longer-t\n");
 	CHECK_EQ(prctl(PR_GET_DUMPABLE), 1);
 }
+
+static void *exit_at_once(void *arg)
+{
+	syscall(SYS_exit, 0);
+	return arg;
+}
+
+CASE(exit_races, "threads of a group that end at the same moment make one death, with its status")
+{
+	for (int i = 0; i < 1000; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			pthread_t t[3];
+
+			for (int k = 0; k < 3; k++)
+				pthread_create(&t[k], NULL, exit_at_once, NULL);
+			syscall(i % 2 ? SYS_exit : SYS_exit_group, i % 7);
+		}
+		int st = wait_status(pid);
+
+		if (!WIFEXITED(st) || WEXITSTATUS(st) != i % 7)
+			CHECK_EQ(st, (i % 7) << 8);
+	}
+}
