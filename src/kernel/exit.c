@@ -248,8 +248,6 @@ static bool notify_world(struct task *t)
 		pid_detach_locked(t);
 	}
 	if (last) {
-		if (!g->exiting)
-			g->exit_code = g->leader->exit_code;
 		g->zombie = true;
 		g->autoreap = exit_notify_parent_locked(g);
 		if (g->autoreap)
@@ -306,6 +304,11 @@ static bool leave_group_signals(struct task *t)
 	pthread_mutex_lock(&g->lock);
 	t->leaving = true;
 	last = --g->ntasks == 0;
+	/* Nobody said exit_group(): the last one's code is the group's (synchronize_group_exit()). */
+	if (last && !g->exiting) {
+		g->exiting = true;
+		g->exit_code = t->exit_code;
+	}
 	signal_retarget_locked(g, t, ~0ULL);
 	sig = g->stop_signal;
 	stop_complete = stop_task_left_locked(g);

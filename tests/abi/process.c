@@ -635,7 +635,7 @@ CASE(exit_races, "threads of a group that end at the same moment make one death,
 
 			for (int k = 0; k < 3; k++)
 				pthread_create(&t[k], NULL, exit_at_once, NULL);
-			syscall(i % 2 ? SYS_exit : SYS_exit_group, i % 7);
+			syscall(SYS_exit_group, i % 7);
 		}
 		int st = wait_status(pid);
 
