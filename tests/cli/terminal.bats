@@ -96,7 +96,7 @@ expect() { # REGEX
 	expect '^winch$'
 	expect '^30 100$'
 	keys C-c
-	keys 'exit' Enter
+	keys 'exit 0' Enter
 	expect '^ended with 0$'
 	close_terminal
 }
