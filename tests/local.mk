@@ -15,3 +15,4 @@ include $(srcdir)/tests/sandbox/local.mk
 include $(srcdir)/tests/runtime/local.mk
 include $(srcdir)/tests/abi/local.mk
 include $(srcdir)/tests/fuzz/local.mk
+include $(srcdir)/tests/apps/local.mk

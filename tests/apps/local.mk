@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Suites that need a whole husk and root; contrib/check runs them.
+EXTRA_DIST += tests/apps/run tests/apps/cases \
+	tests/cli/helper.bash tests/cli/bad-command.txt tests/cli/bad-config.txt \
+	tests/cli/bad-input.bats tests/cli/crash.bats tests/cli/guest.bats tests/cli/lifecycle.bats \
+	tests/cli/run.bats tests/cli/shared.bats tests/cli/terminal.bats tests/cli/wild.bats
