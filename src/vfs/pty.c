@@ -5,7 +5,7 @@
  *
  * One struct pty has one master description and any number of slave ones. It lives as long as any
  * of them, or a session that it controls. Closing the master hangs the slaves up for good; the end
- * of the controlling session hangs up those open at that time (`generation` moves on).
+ * of the controlling session does not (disassociate_ctty() spares ptys): others may hold the slave.
  *
  * pty.io guards everything in struct pty but the embedded tty (tty->lock); it is a leaf but for
  * wait queues: signals are sent after it is let go.
@@ -84,10 +84,7 @@ static size_t iov_copy(const struct iovec *iov, int n, size_t at, void *buf, siz
 
 static bool hung_up(struct file *f)
 {
-	struct tty_file *tf = container_of(f, struct tty_file, f);
-	struct pty *p = pty_of(tf->tty);
-
-	return !p->master_open || tf->generation != p->generation;
+	return !slave_pty(f)->master_open;
 }
 
 /* How many bytes a raw read of n waits for. */
@@ -305,7 +302,7 @@ static void slave_release(struct file *f)
 	bool last;
 
 	pthread_mutex_lock(&p->io);
-	last = container_of(f, struct tty_file, f)->generation == p->generation && --p->slaves == 0;
+	last = --p->slaves == 0;
 	pthread_mutex_unlock(&p->io);
 	if (last)
 		waitq_wake(&p->master_wait, POLLIN | POLLHUP);
@@ -340,7 +337,6 @@ static int open_slave(struct pty *p, unsigned flags, bool even_locked, struct fi
 	} else {
 		p->slaves++;
 		p->slave_seen = true;
-		tf->generation = p->generation;
 	}
 	pthread_mutex_unlock(&p->io);
 	if (r < 0) {
@@ -360,18 +356,6 @@ static int open_slave(struct pty *p, unsigned flags, bool even_locked, struct fi
 int pty_open_slave(struct tty *t, unsigned flags, struct file **out)
 {
 	return open_slave(pty_of(t), flags, false, out);
-}
-
-void pty_hangup_slaves(struct tty *t)
-{
-	struct pty *p = pty_of(t);
-
-	pthread_mutex_lock(&p->io);
-	p->generation++;
-	p->slaves = 0;
-	pthread_mutex_unlock(&p->io);
-	waitq_wake(&p->slave_wait, POLLIN | POLLOUT | POLLERR | POLLHUP);
-	waitq_wake(&p->master_wait, POLLIN | POLLHUP);
 }
 
 /* ---- the master -------------------------------------------------------------------------------- */

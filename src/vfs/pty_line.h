@@ -24,8 +24,7 @@ struct pty {
 	bool slave_seen; /* a slave has been open: without one the master reads EIO */
 	bool packet;	 /* TIOCPKT */
 	unsigned packet_status;
-	unsigned slaves; /* open descriptions of the present generation */
-	unsigned generation;
+	unsigned slaves; /* open descriptions */
 };
 
 static inline struct pty *pty_of(struct tty *t)

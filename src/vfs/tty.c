@@ -148,8 +148,6 @@ void tty_disassociate(struct tty *t, bool exiting)
 		if (!exiting)
 			job_control.signal_pgrp(pgrp, SIGCONT);
 	}
-	if (exiting && !t->host)
-		pty_hangup_slaves(t);
 	job_control.clear_session_tty(session);
 }
 

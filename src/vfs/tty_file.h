@@ -16,7 +16,6 @@
 struct tty_file {
 	struct file f;
 	struct tty *tty; /* counted */
-	unsigned generation; /* of an inner pty, at open: differs after a hang-up */
 };
 
 extern const struct file_ops tty_host_ops;
@@ -48,8 +47,6 @@ void tty_hangup_session(struct tty *t);
 /* tty_host.c and pty.c: their part of tty_reopen(). */
 int tty_host_reopen(struct tty *t, unsigned flags, struct file **out);
 int pty_open_slave(struct tty *t, unsigned flags, struct file **out);
-/* The slave side is hung up: descriptions that are open on it are dead, new ones are not. */
-void pty_hangup_slaves(struct tty *t);
 
 /* ---- devpts.c: the numbers below /dev/pts ------------------------------------------------------ */
 

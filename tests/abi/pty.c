@@ -326,3 +326,24 @@ CASE(readiness, "poll on both ends; FIONREAD and tcflush")
 	CHECK_EQ(poll(f, 1, 1000), 1);
 	CHECK(f[0].revents & POLLHUP);
 }
+
+CASE(leader_exits, "a session leader's end hangs up nobody who else holds the slave")
+{
+	open_pair();
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		REQUIRE(login_tty(dup(slave)) == 0);
+		REQUIRE(write(1, "bye", 3) == 3);
+		_exit(3);
+	}
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+	CHECK_STR(output(), "bye");
+	struct pollfd f[2] = {{master, POLLIN, 0}, {slave, POLLIN, 0}};
+
+	CHECK_EQ(poll(f, 2, 50), 0);
+	CHECK_EQ(write(slave, "more", 4), 4);
+	CHECK_STR(output(), "more");
+	type("in\n");
+	CHECK_STR(line(), "in\n");
+}
