@@ -90,5 +90,6 @@ static int with_path(const char *path, int code, char **err)
 	}
 DEFINE_LOAD(config)
 DEFINE_LOAD(process)
+DEFINE_LOAD(resources)
 DEFINE_LOAD(state)
 DEFINE_LOAD(features)

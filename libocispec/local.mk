@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libocispec.a
 libocispec_a_SOURCES = \
 	libocispec/load.c \
+	libocispec/merge.c \
 	libocispec/names.c \
 	libocispec/object.c libocispec/object.h \
 	libocispec/ocispec.h \

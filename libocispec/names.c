@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Small things callers of the structs need: maps, string arrays, capabilities and limits. */
-#include "libocispec/ocispec.h"
+#include "libocispec/validate.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,4 +132,59 @@ int oci_rlimit_number(const char *name)
 		if (strcmp(limits[i].name, name) == 0)
 			return limits[i].number;
 	return -1;
+}
+
+int oci_scheduler_policy(const char *name)
+{
+	/* By number; four was never given out. */
+	static const char *const policies[] = {"SCHED_OTHER", "SCHED_FIFO", "SCHED_RR",
+					       "SCHED_BATCH", "SCHED_ISO",  "SCHED_IDLE",
+					       "SCHED_DEADLINE"};
+
+	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
+		if (strcmp(policies[i], name) == 0)
+			return (int)i;
+	return -1;
+}
+
+/* ---- lists of CPUs and memory nodes (cpuset(7), List format) ------------------------------ */
+
+int oci_read_number(const char **s, unsigned long *n)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)**s))
+		return -EINVAL;
+	*n = strtoul(*s, &end, 10);
+	*s = end;
+	return *n < 65536 ? 0 : -EINVAL;
+}
+
+int oci_list_parse(const char *list, unsigned char *mask, size_t size)
+{
+	const char *p = list;
+	int r = 0;
+
+	if (size)
+		memset(mask, 0, size);
+	while (*p && *p != '\n') {
+		unsigned long first, last;
+
+		if (oci_read_number(&p, &first) < 0)
+			return -EINVAL;
+		last = first;
+		if (*p == '-' && (p++, oci_read_number(&p, &last) < 0 || last < first))
+			return -EINVAL;
+		for (unsigned long n = first; n <= last; n++) {
+			if (n / 8 < size)
+				mask[n / 8] |= 1 << n % 8;
+			else
+				r = -ERANGE;
+		}
+		if (*p == ',' && p[1])
+			p++;
+		else if (*p && *p != '\n')
+			return -EINVAL;
+	}
+	return r;
 }

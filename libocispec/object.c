@@ -120,6 +120,7 @@ void oci_object_clear(const struct oci_object *object, void *base)
 	}
 DEFINE_FREE(config)
 DEFINE_FREE(process)
+DEFINE_FREE(resources)
 DEFINE_FREE(state)
 DEFINE_FREE(features)
 

@@ -28,7 +28,7 @@
 #include "libocispec/tables.h"
 
 /* The version of the runtime specification that is implemented; fields of 1.3 are known as well. */
-#define OCI_SPEC_VERSION "1.2.0"
+#define OCI_SPEC_VERSION "1.3.0"
 
 /* No document may be larger (bytes), nor nest deeper, nor need more memory when parsed (bytes). */
 #define OCI_MAX_TEXT (16u << 20)
@@ -105,6 +105,7 @@ OCI_OBJECTS(OCI_STRUCT)
 
 OCI_DOCUMENT(config)   /* config.json; includes oci_config_validate() */
 OCI_DOCUMENT(process)  /* the process object alone; includes oci_process_validate() */
+OCI_DOCUMENT(resources) /* linux.resources alone, as `update` reads it; includes its rules */
 OCI_DOCUMENT(state)    /* the state object of runtime.md */
 OCI_DOCUMENT(features) /* the features object of features.md */
 #undef OCI_DOCUMENT
@@ -116,6 +117,12 @@ OCI_DOCUMENT(features) /* the features object of features.md */
  */
 int oci_config_validate(const struct oci_config *config, char **err);
 int oci_process_validate(const struct oci_process *process, char **err);
+
+/*
+ * Lays `from` over `to`: what it has replaces what `to` had, objects field by field, maps name by name,
+ * arrays whole. What is moved is no longer in `from`, which is still to be freed. 0 or -ENOMEM.
+ */
+int oci_resources_merge(struct oci_resources *to, struct oci_resources *from);
 
 /* The value of a name in a map, or NULL. */
 const char *oci_map_get(const struct oci_map *map, const char *key);
@@ -132,5 +139,15 @@ int oci_capability_number(const char *name);
 const char *oci_capability_name(int number);
 /* The RLIMIT_… number of "RLIMIT_…", or -1. */
 int oci_rlimit_number(const char *name);
+/* The policy number of "SCHED_…" (sched(7)), or -1. */
+int oci_scheduler_policy(const char *name);
+
+/* As many CPUs as Linux can be built for, and more than it knows memory nodes. */
+#define OCI_LIST_MAX 8192
+/*
+ * A list of CPUs or nodes ("0-3,7") as bits: bit n % 8 of mask[n / 8], the rest cleared. size in
+ * bytes. 0; -EINVAL: not a list; -ERANGE: a number that mask has no room for.
+ */
+int oci_list_parse(const char *list, unsigned char *mask, size_t size);
 
 #endif

@@ -6,6 +6,7 @@
  * and by OCI_MAX_MEMORY.
  */
 #include "libocispec/parser.h"
+#include "libocispec/validate.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -602,5 +603,6 @@ static int no_rules(const void *x, char **err)
 	}
 DEFINE_PARSE(config, "")
 DEFINE_PARSE(process, "process.")
+DEFINE_PARSE(resources, "linux.resources.")
 DEFINE_PARSE(state, "")
 DEFINE_PARSE(features, "")

@@ -31,4 +31,7 @@ int oci_seccomp_validate(const struct oci_seccomp *s, char **err);
 /* config.linux.resources */
 int oci_resources_validate(const struct oci_resources *r, char **err);
 
+/* Reads a decimal number below 65536 and moves *s behind it. 0 or -EINVAL. */
+int oci_read_number(const char **s, unsigned long *n);
+
 #endif

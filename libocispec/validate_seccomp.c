@@ -29,8 +29,13 @@ static const char *const operators[] = {"SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_
 /* The kernel's MAX_ERRNO: a filter cannot return more. */
 #define MAX_ERRNO 4095
 
-static int check_errno(char **err, const char *at, uint32_t number)
+/* at: the number's place, action: what it belongs to. */
+static int check_errno(char **err, const char *at, const char *action, bool given, uint32_t number)
 {
+	if (!given)
+		return 0;
+	if (strcmp(action, "SCMP_ACT_ERRNO") && strcmp(action, "SCMP_ACT_TRACE"))
+		return oci_error(err, -EINVAL, "%s: %s returns no error number", at, action);
 	if (number <= MAX_ERRNO)
 		return 0;
 	return oci_error(err, -EINVAL, "%s: expected 0 to %d, found %u", at, MAX_ERRNO, number);
@@ -45,8 +50,8 @@ static int check_syscall(const struct oci_syscall *s, size_t i, char **err)
 				 "linux.seccomp.syscalls[%zu].names: must not be empty", i);
 	if (oci_check_word(err, oci_at(place, "linux.seccomp.syscalls[%zu].action", i), s->action,
 			   actions) ||
-	    check_errno(err, oci_at(place, "linux.seccomp.syscalls[%zu].errnoRet", i),
-			s->errno_ret))
+	    check_errno(err, oci_at(place, "linux.seccomp.syscalls[%zu].errnoRet", i), s->action,
+			s->has_errno_ret, s->errno_ret))
 		return -EINVAL;
 	for (size_t j = 0; j < s->n_args; j++) {
 		if (s->args[j].index > 5)
@@ -66,7 +71,8 @@ static int check_syscall(const struct oci_syscall *s, size_t i, char **err)
 int oci_seccomp_validate(const struct oci_seccomp *s, char **err)
 {
 	if (oci_check_word(err, "linux.seccomp.defaultAction", s->default_action, actions) ||
-	    check_errno(err, "linux.seccomp.defaultErrnoRet", s->default_errno_ret) ||
+	    check_errno(err, "linux.seccomp.defaultErrnoRet", s->default_action,
+			s->has_default_errno_ret, s->default_errno_ret) ||
 	    oci_check_words(err, "linux.seccomp.architectures", s->architectures,
 			    s->n_architectures, architectures) ||
 	    oci_check_words(err, "linux.seccomp.flags", s->flags, s->n_flags, flags))

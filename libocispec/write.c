@@ -252,5 +252,6 @@ static char *write_document(const struct oci_object *object, const void *base, b
 	}
 DEFINE_WRITE(config)
 DEFINE_WRITE(process)
+DEFINE_WRITE(resources)
 DEFINE_WRITE(state)
 DEFINE_WRITE(features)

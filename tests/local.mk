@@ -15,4 +15,7 @@ include $(srcdir)/tests/sandbox/local.mk
 include $(srcdir)/tests/runtime/local.mk
 include $(srcdir)/tests/abi/local.mk
 include $(srcdir)/tests/fuzz/local.mk
+include $(srcdir)/tests/faults/local.mk
+include $(srcdir)/tests/oci/local.mk
 include $(srcdir)/tests/apps/local.mk
+include $(srcdir)/tests/engines/local.mk

@@ -18,7 +18,7 @@ _husk_find_command() {
 	command= command_at=0
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--log | --log-format | --root | --criu | --rootless) ((i++)) ;;
+		--log | --log-format | --root | --criu | --rootless | --platform | --cgroup-manager) ((i++)) ;;
 		-* | =) ;;
 		*)
 			command=${COMP_WORDS[i]}
@@ -37,7 +37,8 @@ _husk_count_arguments() {
 		case ${COMP_WORDS[i]} in
 		--bundle | -b | --console-socket | --pid-file | --preserve-fds | --format | -f | --cwd | \
 			--env | -e | --user | -u | --additional-gids | -g | --process | -p | --process-label | \
-			--apparmor | --cap | -c)
+			--apparmor | --cap | -c | --interval | --resources | -r | --memory* | --cpu* | --pids-limit | \
+			--blkio-weight)
 			# -f is a flag of delete, and takes a value elsewhere.
 			[[ $command == delete ]] || ((i++))
 			;;
@@ -49,15 +50,19 @@ _husk_count_arguments() {
 
 _husk() {
 	local cur prev command command_at arguments
-	local create="--bundle --console-socket --pid-file --no-pivot --no-new-keyring --preserve-fds"
+	local create="--bundle --config --pidfd-socket --console-socket --pid-file --no-pivot --no-new-keyring --preserve-fds"
 	local -A options=(
 		[check]="" [create]="$create" [delete]="--force"
+		[events]="--interval --stats"
 		[exec]="--console-socket --cwd --env --tty --user --additional-gids --process --detach
 			--pid-file --process-label --apparmor --no-new-privs --cap --preserve-fds
 			--ignore-paused"
-		[features]="" [help]="" [kill]="--all" [list]="--format --quiet" [ps]="--format"
-		[run]="$create --detach --keep --no-subreaper" [spec]="--bundle --rootless" [start]=""
-		[state]="" [version]=""
+		[features]="" [help]="" [kill]="--all --regex" [list]="--format --quiet" [pause]="" [ps]="--format"
+		[resume]="" [run]="$create --detach --keep --no-subreaper" [spec]="--bundle --rootless" [start]=""
+		[state]="--cpu-config" [stats]="--platform" [update]="--resources --memory --memory-reservation --memory-swap --cpu-quota
+			--cpu-period --cpu-burst --cpu-share --cpu-idle --cpu-rt-period --cpu-rt-runtime
+			--cpuset-cpus --cpuset-mems --pids-limit --blkio-weight"
+		[version]=""
 	)
 	local signals="HUP INT QUIT ABRT KILL USR1 USR2 TERM CHLD CONT STOP TSTP WINCH"
 
@@ -74,6 +79,12 @@ _husk() {
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
+	--platform)
+		if [[ -z $(_husk_find_command; echo "$command") ]]; then
+			COMPREPLY=($(compgen -W "auto kvm ptrace" -- "$cur"))
+			return
+		fi
+		;;
 	--log-format)
 		COMPREPLY=($(compgen -W "text json" -- "$cur"))
 		return
@@ -87,7 +98,7 @@ _husk() {
 	_husk_find_command
 	if [[ -z $command ]]; then
 		if [[ $cur == -* ]]; then
-			COMPREPLY=($(compgen -W "--debug --log --log-format --root --systemd-cgroup --help
+			COMPREPLY=($(compgen -W "--debug --log --log-format --platform --root --systemd-cgroup --cgroup-manager --help
 				--version" -- "$cur"))
 		else
 			COMPREPLY=($(compgen -W "${!options[*]}" -- "$cur"))
@@ -101,7 +112,7 @@ _husk() {
 	_husk_count_arguments
 	case $command:$arguments in
 	help:0) COMPREPLY=($(compgen -W "${!options[*]}" -- "$cur")) ;;
-	delete:0 | exec:0 | kill:0 | ps:0 | start:0 | state:0)
+	delete:0 | events:0 | exec:0 | kill:0 | pause:0 | ps:0 | resume:0 | start:0 | state:0 | stats:0 | update:0)
 		COMPREPLY=($(compgen -W "$(_husk_containers)" -- "$cur"))
 		;;
 	kill:1) COMPREPLY=($(compgen -W "$signals" -- "$cur")) ;;

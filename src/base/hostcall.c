@@ -15,7 +15,6 @@
 __thread struct host_thread host_self;
 
 /* hostcall_amd64.S */
-extern long hostcall_window(_Atomic uint32_t *kicked, long nr, const long args[6]);
 extern const char hostcall_window_start[], hostcall_window_end[], hostcall_window_interrupted[];
 
 static void on_kick(int sig, siginfo_t *info, void *context)
@@ -44,6 +43,15 @@ void host_thread_init(bool (*interrupted)(void *arg), void *arg)
 	atomic_store(&host_self.in_call, 0);
 }
 
+int host_signal(pid_t tid)
+{
+	int r = host_call(SYS_tgkill, (long)getpid(), (long)tid, (long)HOST_KICK_SIGNAL);
+
+	if (r == -EAGAIN)
+		host_call(SYS_sched_yield);
+	return r;
+}
+
 /*
  * kicked is set before in_call is read, and host_call_intr() sets in_call before it reads kicked:
  * in every interleaving at least one side sees the other.
@@ -51,8 +59,8 @@ void host_thread_init(bool (*interrupted)(void *arg), void *arg)
 void host_kick(struct host_thread *t)
 {
 	atomic_store(&t->kicked, 1);
-	if (atomic_load(&t->in_call))
-		syscall(SYS_tgkill, getpid(), t->tid, HOST_KICK_SIGNAL);
+	while (atomic_load(&t->in_call) && host_signal(t->tid) == -EAGAIN)
+		;
 }
 
 bool host_interrupted(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:530 Sleeping, and being woken
  * Host system calls that can be interrupted without a race.
  *
  * A guest task sleeps in the host kernel: in read(), in futex(), in ppoll(). When a guest signal
@@ -57,6 +57,13 @@ void host_thread_init(bool (*interrupted)(void *arg), void *arg);
 void host_kick(struct host_thread *t);
 
 /*
+ * Sends the kick signal to a thread of this process. -EAGAIN: the host has too many signals queued
+ * for this user; the caller tries again as long as there is a reason to. Async-signal-safe, and
+ * leaves errno alone.
+ */
+int host_signal(pid_t tid);
+
+/*
  * The owner is about to look at its pending work: forget kicks so far. A kick that comes after
  * this finds the flag clear and sets it again, so nothing is lost as long as the look comes after.
  */
@@ -75,6 +82,13 @@ long host_call(long nr, ...);
  * the helpers below).
  */
 long host_call_intr(long nr, long a, long b, long c, long d, long e, long f);
+
+/*
+ * The window itself, for a flag of the caller's own (hostcall_amd64.S): executes the call unless
+ * *kicked is not 0. -EINTR: it is not 0, or a signal came. Whoever sets the flag signals the thread
+ * with HOST_KICK_SIGNAL afterwards.
+ */
+long hostcall_window(_Atomic uint32_t *kicked, long nr, const long args[6]);
 
 /*
  * Sleeps until *word != expected, a host_futex_wake() or deadline (CLOCK_MONOTONIC, absolute;

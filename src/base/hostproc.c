@@ -31,7 +31,7 @@ static int open_detached(void)
 
 int hostproc_init(void)
 {
-	struct statfs sf;
+	struct statfs sf = {0};
 	int fd = open_detached();
 
 	if (fd < 0)
@@ -39,13 +39,25 @@ int hostproc_init(void)
 	if (fd < 0)
 		return -errno;
 	if (fstatfs(fd, &sf) < 0 || sf.f_type != PROC_SUPER_MAGIC) {
+		int r = sf.f_type == 0 ? -errno : -ENODEV;
+
 		close(fd);
-		return -ENODEV;
+		return r;
 	}
 	if (proc_dir >= 0)
 		close(proc_dir);
 	proc_dir = fd;
 	return 0;
+}
+
+int hostproc_open_thread(pid_t process, pid_t thread, const char *name)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "%d/task/%d/%s", process, thread, name);
+	fd = openat(proc_dir, path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 int hostproc_dir(void)

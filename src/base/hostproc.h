@@ -26,5 +26,7 @@ int hostproc_dir(void);
 void hostproc_fd_name(int fd, char buf[32]);
 /* Opens a file below /proc/self (e.g. "net/tcp", "mountinfo") or "/proc" ("cpuinfo"), O_RDONLY. */
 int hostproc_open(const char *name);
+/* Opens a thread's file, "task/TID/NAME" of a process of the same pid namespace, O_RDONLY. */
+int hostproc_open_thread(pid_t process, pid_t thread, const char *name);
 
 #endif

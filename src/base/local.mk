@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	src/base/cleanup.h \
+	src/base/ending.c src/base/ending.h \
 	src/base/error.c src/base/error.h \
 	src/base/hostcall.c src/base/hostcall.h src/base/hostcall_amd64.S \
 	src/base/hostproc.c src/base/hostproc.h \

@@ -26,6 +26,7 @@
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "cli/exit_cost.h"
 
 enum verdict {
 	GOOD, /* fine */
@@ -64,7 +65,7 @@ static void check_privileges(struct finding *f)
 		      "user id %u, not root", geteuid());
 }
 
-/* ---- KVM ------------------------------------------------------------------------------------ */
+/* ---- KVM: husk runs without it, on the platform ptrace ----------------------------------------- */
 
 static void check_kvm_device(struct finding *f)
 {
@@ -74,11 +75,11 @@ static void check_kvm_device(struct finding *f)
 	if (fd >= 0)
 		found(f, GOOD, NULL, "/dev/kvm opens");
 	else if (e == EACCES || e == EPERM)
-		found(f, BAD, "become root, or a member of the group that owns /dev/kvm",
+		found(f, NOTE, "become root, or a member of the group that owns /dev/kvm",
 		      "/dev/kvm: %s", strerror(e));
 	else
 		found(
-		    f, BAD,
+		    f, NOTE,
 		    "load the kernel module kvm_intel or kvm_amd; where that fails, enable "
 		    "virtualization in the firmware, or nested virtualization on the host of this "
 		    "virtual machine",
@@ -93,7 +94,7 @@ static void check_kvm_version(struct finding *f)
 	if (version == KVM_API_VERSION)
 		found(f, GOOD, NULL, "version %d", version);
 	else
-		found(f, BAD, "use a kernel whose /dev/kvm is KVM's",
+		found(f, NOTE, "use a kernel whose /dev/kvm is KVM's",
 		      "expected version %d, found %d", KVM_API_VERSION, version);
 }
 
@@ -119,7 +120,7 @@ static void check_kvm_capabilities(struct finding *f)
 		int has = fd < 0 ? 0 : ioctl(fd, KVM_CHECK_EXTENSION, needed[i].number);
 
 		if (has < needed[i].least) {
-			found(f, BAD, "use a newer kernel on this host",
+			found(f, NOTE, "use a newer kernel on this host",
 			      "%s is %d, husk needs at least %d", needed[i].name, has,
 			      needed[i].least);
 			return;
@@ -138,10 +139,43 @@ static void check_kvm_machine(struct finding *f)
 	if (vcpu >= 0)
 		found(f, GOOD, NULL, "a machine with a virtual CPU can be made");
 	else
-		found(f, BAD,
+		found(f, NOTE,
 		      "look into the kernel's log (dmesg); another hypervisor may hold the CPU's "
 		      "virtualization",
 		      "%s: %s", vm < 0 ? "KVM_CREATE_VM" : "KVM_CREATE_VCPU", strerror(e));
+}
+
+/* ---- what user code runs on -------------------------------------------------------------------- */
+
+static bool kvm_works;
+
+static bool check_platform(struct finding *f, enum platform_kind kind, enum verdict otherwise,
+			   const char *advice)
+{
+	cleanup_error struct error err = ERROR_INIT;
+	uint64_t ns;
+
+	if (exit_cost(kind, &ns, &err) == 0) {
+		found(f, GOOD, NULL, "works; a system call costs %llu.%llu us",
+		      (unsigned long long)ns / 1000, (unsigned long long)ns % 1000 / 100);
+		return true;
+	}
+	found(f, otherwise, advice, "%s", err.msg);
+	return false;
+}
+
+static void check_platform_kvm(struct finding *f)
+{
+	kvm_works = check_platform(f, PLATFORM_KVM, NOTE,
+				   "containers run on the platform ptrace, unless --platform says otherwise");
+}
+
+static void check_platform_ptrace(struct finding *f)
+{
+	check_platform(f, PLATFORM_PTRACE, kvm_works ? NOTE : BAD,
+		       kvm_works ? "containers run on KVM"
+				 : "KVM does not work, so this one has to: allow ptrace(2) (an outer "
+				   "container's seccomp filter, kernel.yama.ptrace_scope)");
 }
 
 /* ---- the kernel ----------------------------------------------------------------------------- */
@@ -330,6 +364,8 @@ static const struct {
     {"kvm version", check_kvm_version},
     {"kvm capabilities", check_kvm_capabilities},
     {"kvm machine", check_kvm_machine},
+    {"platform kvm", check_platform_kvm},
+    {"platform ptrace", check_platform_ptrace},
     {"memfd", check_memfd},
     {"openat2", check_openat2},
     {"procfs", check_procfs},

@@ -37,7 +37,7 @@ struct cli_option {
 /* Global options, parsed. */
 struct cli {
 	struct runtime_options runtime;
-	const char *log, *log_format, *criu, *rootless; /* criu and rootless: accepted, not used */
+	const char *log, *log_format, *cgroup_manager, *criu, *rootless; /* criu and rootless: accepted, not used */
 	bool help, version;
 };
 
@@ -61,8 +61,8 @@ struct cli_command {
 
 extern const struct cli_command cli_check, cli_create, cli_delete, cli_exec, cli_features, cli_kill,
     cli_list, cli_ps, cli_run, cli_spec, cli_start, cli_state;
-extern const struct cli_command cli_checkpoint, cli_events, cli_pause, cli_restore, cli_resume,
-    cli_update;
+extern const struct cli_command cli_checkpoint, cli_mounts, cli_events, cli_pause, cli_restore, cli_resume,
+    cli_stats, cli_update;
 
 /* All commands in the order of the help; NULL-terminated. */
 extern const struct cli_command *const cli_commands[];

@@ -8,6 +8,10 @@
 	 "directory of the bundle (default: the current directory)"},                              \
 	{"console-socket", 0, CLI_STRING, &(o).console_socket,                                     \
 	 "AF_UNIX socket that receives the master side of the container's terminal"},              \
+	{"config", 'f', CLI_STRING, &(o).config,                                                   \
+	 "file to read instead of the bundle's config.json"},                                      \
+	{"pidfd-socket", 0, CLI_STRING, &(o).pidfd_socket,                                         \
+	 "AF_UNIX socket that receives a pidfd of the sandbox"},                                   \
 	{"pid-file", 0, CLI_STRING, &(o).pid_file, "file to write the process id to"},             \
 	{"no-pivot", 0, CLI_FLAG, &(o).no_pivot,                                                   \
 	 "enter the root file system without pivot_root, for roots on a ramdisk"},                 \

@@ -25,14 +25,16 @@ static const struct cli_option options[] = {
     {"process", 'p', CLI_STRING, &process_file, "file with a process object, as in config.json"},
     {"detach", 'd', CLI_FLAG, &exec_options.detach, "return when the process runs"},
     {"pid-file", 0, CLI_STRING, &exec_options.pid_file, "file to write the process id to"},
+    {"pidfd-socket", 0, CLI_STRING, &exec_options.pidfd_socket,
+     "AF_UNIX socket that receives a pidfd of the process' helper"},
     {"process-label", 0, CLI_STRING, &process_label, "SELinux label of the process"},
     {"apparmor", 0, CLI_STRING, &apparmor, "AppArmor profile of the process"},
     {"no-new-privs", 0, CLI_FLAG, &no_new_privs, "the process cannot gain privileges by execve"},
     {"cap", 'c', CLI_STRINGS, &caps, "one more capability for the process"},
     {"preserve-fds", 0, CLI_NUMBER, &exec_options.preserve_fds,
      "pass N more file descriptors to the process (stdio + $LISTEN_FDS + N)"},
-    {"cgroup", 0, CLI_STRING, &cgroup, "not supported in this release"},
-    {"ignore-paused", 0, CLI_FLAG, &exec_options.ignore_paused, "allow exec in a paused container"},
+    {"cgroup", 0, CLI_STRING, &cgroup, "only the container's own: \"/\""},
+    {"ignore-paused", 0, CLI_FLAG, &exec_options.ignore_paused, "resume a paused container first"},
     {0},
 };
 
@@ -181,6 +183,23 @@ static int make_process(struct container *c, int argc, char **argv, struct oci_p
 	return r < 0 ? cli_oci_error(err, r, why) : 0;
 }
 
+/* --ignore-paused: a process cannot run in a frozen cgroup, so the container is resumed for it. */
+static int resume_paused(const struct cli *cli, struct container **c, struct error *err)
+{
+	struct container *locked = NULL;
+	int r;
+
+	if (!exec_options.ignore_paused || (*c)->status != STATUS_PAUSED)
+		return 0;
+	r = container_load(&cli->runtime, (*c)->id, true, &locked, err);
+	if (r == 0 && locked->status == STATUS_PAUSED)
+		r = container_resume(locked, err);
+	if (r == 0)
+		(*c)->status = locked->status;
+	container_free(locked);
+	return r;
+}
+
 static int run(const struct cli *cli, int argc, char **argv, struct error *err)
 {
 	struct oci_process *process = NULL;
@@ -189,10 +208,13 @@ static int run(const struct cli *cli, int argc, char **argv, struct error *err)
 	/* Not locked: the process may run for long, and `kill` must not wait for it. */
 	int r = container_load(&cli->runtime, argv[0], false, &c, err);
 
-	if (r == 0 && cgroup)
-		r = error_set(err, -ENOTSUP, "--cgroup is not supported in this release");
+	if (r == 0 && cgroup && cgroup[0] && strcmp(cgroup, "/"))
+		r = error_set(err, -ENOTSUP, "--cgroup %s: the guest's processes are one process of the "
+					     "host, which cannot be in two cgroups", cgroup);
 	if (r == 0)
 		r = make_process(c, argc - 1, argv + 1, &process, err);
+	if (r == 0)
+		r = resume_paused(cli, &c, err);
 	if (r == 0)
 		r = container_exec(&cli->runtime, c, process, &exec_options, &status, err);
 	oci_process_free(process);

@@ -10,10 +10,10 @@
 #include "config.h"
 #include "libocispec/ocispec.h"
 #include "runtime/mount_options.h"
+#include "runtime/scheduling.h"
 
-/* runtime/refusals.c refuses startContainer. */
-static const char *const hooks[] = {"prestart",	 "createRuntime", "createContainer",
-				    "poststart", "poststop",	  NULL};
+static const char *const hooks[] = {"prestart",	      "createRuntime", "createContainer",
+				    "startContainer", "poststart",     "poststop", NULL};
 
 /* The words that mean the mounts below as well; runtime/mount_options.c derives them. */
 static const char *const recursive_options[] = {
@@ -21,6 +21,9 @@ static const char *const recursive_options[] = {
     "rnoexec",	   "rexec",	   "rnosymfollow", "rsymfollow",   "rnodiratime",  "rdiratime",
     "rnoatime",	   "ratime",	   "rrelatime",	   "rnorelatime",  "rstrictatime", "rnostrictatime",
     NULL};
+
+/* Prefixes: they bound the guest, and name files of the host's for hooks to write to. */
+static const char *const unsafe_annotations[] = {"org.husk.", "run.oci.", NULL};
 
 static const char *const namespaces[] = {"cgroup", "ipc", "mount", "network",
 					 "pid",	   "time", "user", "uts", NULL};
@@ -52,13 +55,14 @@ static bool fill_mount_options(struct oci_features *f)
 	return fill(&f->mount_options, &f->n_mount_options, recursive_options);
 }
 
-/* {"enabled": false}, for what husk does not do. */
-static bool disabled(struct oci_features_enabled **out)
+/* {"enabled": …} */
+static bool enabled(struct oci_features_enabled **out, bool yes)
 {
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
 		return false;
 	(*out)->has_enabled = true;
+	(*out)->enabled = yes;
 	return true;
 }
 
@@ -74,8 +78,14 @@ static bool fill_seccomp(struct oci_features_seccomp *s)
 	    "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE", NULL};
 	static const char *const archs[] = {"SCMP_ARCH_X86_64", NULL};
 
+	static const char *const flags[] = {
+	    "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+	    "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", NULL};
+
 	s->has_enabled = s->enabled = true;
-	return fill(&s->actions, &s->n_actions, actions) &&
+	/* All are accepted: what they say about a filter in the host is true of husk's as it is. */
+	return fill(&s->known_flags, &s->n_known_flags, flags) &&
+	       fill(&s->supported_flags, &s->n_supported_flags, flags) && fill(&s->actions, &s->n_actions, actions) &&
 	       fill(&s->operators, &s->n_operators, operators) &&
 	       fill(&s->archs, &s->n_archs, archs);
 }
@@ -86,15 +96,26 @@ static bool fill_linux(struct oci_features_linux *l)
 	struct oci_features_seccomp *s = l->seccomp = calloc(1, sizeof(*s));
 	struct oci_features_intel_rdt *rdt = l->intel_rdt = calloc(1, sizeof(*rdt));
 	struct oci_features_mount_extensions *m = l->mount_extensions = calloc(1, sizeof(*m));
+	struct oci_features_memory_policy *mp = l->memory_policy = calloc(1, sizeof(*mp));
 
-	if (!g || !s || !rdt || !m)
+	if (!g || !s || !rdt || !m || !mp)
 		return false;
 	g->has_v1 = g->v1 = true;
 	g->has_v2 = g->v2 = true;
-	g->has_systemd = g->has_systemd_user = g->has_rdma = true;
-	rdt->has_enabled = true;
-	return fill_seccomp(s) && disabled(&m->idmap) && disabled(&l->apparmor) && disabled(&l->selinux) &&
-	       disabled(&l->net_devices) && fill_capabilities(l) &&
+	g->has_rdma = g->rdma = true;
+	g->has_systemd = g->has_systemd_user = true;
+	rdt->has_enabled = rdt->enabled = true;
+	rdt->has_schemata = rdt->schemata = true;
+	rdt->has_monitoring = rdt->monitoring = true;
+	for (size_t i = 0; memory_policy_mode_name(i); i++)
+		if (oci_strs_append(&mp->modes, &mp->n_modes, memory_policy_mode_name(i)) < 0)
+			return false;
+	for (size_t i = 0; memory_policy_flag_name(i); i++)
+		if (oci_strs_append(&mp->flags, &mp->n_flags, memory_policy_flag_name(i)) < 0)
+			return false;
+	return fill_seccomp(s) && enabled(&m->idmap, true) && enabled(&l->apparmor, true) &&
+	       enabled(&l->selinux, true) &&
+	       enabled(&l->net_devices, true) && fill_capabilities(l) &&
 	       fill(&l->namespaces, &l->n_namespaces, namespaces);
 }
 
@@ -117,6 +138,8 @@ static bool fill_features(struct oci_features *f)
 	return f->oci_version_min && f->oci_version_max && f->linux && fill_linux(f->linux) &&
 	       fill(&f->hooks, &f->n_hooks, hooks) &&
 	       fill_mount_options(f) &&
+	       fill(&f->potentially_unsafe_config_annotations,
+		    &f->n_potentially_unsafe_config_annotations, unsafe_annotations) &&
 	       fill_annotations(&f->annotations);
 }
 

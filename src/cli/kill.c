@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <ctype.h>
 #include <errno.h>
+#include <regex.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/cleanup.h"
 #include "cli/cli.h"
 
-static bool all;
+static bool all, regex;
 
 static const struct cli_option options[] = {
     {"all", 'a', CLI_FLAG, &all, "send the signal to all processes of the container"},
+    {"regex", 'r', CLI_FLAG, &regex, "<container-id> is a regular expression: all that match"},
     {0},
 };
 
@@ -69,17 +73,52 @@ int cli_parse_signal(const char *text, int *sig, struct error *err)
 	return *sig < 0 ? error_set(err, -EINVAL, "unknown signal \"%s\"", text) : 0;
 }
 
-static int run(const struct cli *cli, int argc, char **argv, struct error *err)
+/* signal NULL: SIGTERM. */
+static int kill_one(const struct cli *cli, const char *id, const char *signal, struct error *err)
 {
 	struct container *c = NULL;
 	int sig = SIGTERM;
-	int r = container_load(&cli->runtime, argv[0], true, &c, err);
+	int r = container_load(&cli->runtime, id, true, &c, err);
 
-	if (r == 0 && argc > 1)
-		r = cli_parse_signal(argv[1], &sig, err);
+	if (r == 0 && signal)
+		r = cli_parse_signal(signal, &sig, err);
 	if (r == 0)
 		r = container_kill(c, sig, all, err);
 	container_free(c);
+	return r;
+}
+
+/* Those that run no more, or are gone since they were listed, are no error. */
+static int kill_matching(const struct cli *cli, const regex_t *pattern, const char *signal,
+			 struct error *err)
+{
+	char **ids = NULL;
+	int r = container_list(&cli->runtime, &ids, err);
+
+	for (char **id = ids; id && *id; id++) {
+		cleanup_error struct error why = ERROR_INIT;
+		int k = regexec(pattern, *id, 0, NULL, 0) ? 0 : kill_one(cli, *id, signal, &why);
+
+		if (k < 0 && k != -ESRCH && k != -ENOENT && r == 0)
+			r = error_set(err, k, "%s: %s", *id, why.msg ? why.msg : strerror(-k));
+		free(*id);
+	}
+	free(ids);
+	return r;
+}
+
+static int run(const struct cli *cli, int argc, char **argv, struct error *err)
+{
+	const char *signal = argc > 1 ? argv[1] : NULL;
+	regex_t pattern;
+	int r;
+
+	if (!regex)
+		return kill_one(cli, argv[0], signal, err);
+	if (regcomp(&pattern, argv[0], REG_EXTENDED | REG_NOSUB) != 0)
+		return error_set(err, -EINVAL, "invalid regular expression \"%s\"", argv[0]);
+	r = kill_matching(cli, &pattern, signal, err);
+	regfree(&pattern);
 	return r;
 }
 

@@ -5,18 +5,25 @@ libcli_a_SOURCES = \
 	src/cli/cli.h \
 	src/cli/create.c src/cli/create_options.h \
 	src/cli/delete.c \
+	src/cli/event_json.c src/cli/event_json.h \
+	src/cli/events.c \
 	src/cli/exec.c \
+	src/cli/exit_cost.c src/cli/exit_cost.h \
 	src/cli/features.c \
 	src/cli/help.c \
 	src/cli/kill.c \
 	src/cli/list.c \
 	src/cli/options.c \
+	src/cli/pause.c \
 	src/cli/ps.c \
+	src/cli/resume.c \
 	src/cli/run.c \
 	src/cli/spec.c \
 	src/cli/start.c \
 	src/cli/state.c \
-	src/cli/unsupported.c
+	src/cli/stats.c \
+	src/cli/unsupported.c \
+	src/cli/update.c
 husk_SOURCES = src/cli/main.c
 
 dist_man_MANS += man/husk.1

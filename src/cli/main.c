@@ -7,6 +7,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "config.h"
+#include "runtime/files.h"
 
 /* A command that does not exist; runc's exit status for it. */
 #define STATUS_NO_SUCH_COMMAND 3
@@ -30,7 +33,12 @@ const struct cli_option cli_global_options[] = {
      "\"$XDG_RUNTIME_DIR/husk\")"},
     {"criu", 0, CLI_STRING, &cli.criu, "ignored, for compatibility with runc"},
     {"systemd-cgroup", 0, CLI_FLAG, &cli.runtime.systemd_cgroup,
-     "leave the cgroup to systemd: not supported in this release"},
+     "make the cgroup a scope of systemd's; linux.cgroupsPath is \"slice:prefix:name\""},
+    {"platform", 0, CLI_STRING, &cli.runtime.platform,
+     "what user code runs on: \"kvm\", \"ptrace\", or \"auto\", KVM where it works (default: what "
+     "the container's annotation org.husk.platform says, else \"auto\")"},
+    {"cgroup-manager", 0, CLI_STRING, &cli.cgroup_manager,
+     "\"cgroupfs\" (default) or \"systemd\", as --systemd-cgroup"},
     {"rootless", 0, CLI_STRING, &cli.rootless,
      "\"true\", \"false\" or \"auto\", for compatibility with runc (default: \"auto\")"},
     {"help", 'h', CLI_FLAG, &cli.help, "show help"},
@@ -39,9 +47,9 @@ const struct cli_option cli_global_options[] = {
 };
 
 const struct cli_command *const cli_commands[] = {
-    &cli_check,	 &cli_create, &cli_delete, &cli_exec,	&cli_features, &cli_kill,
-    &cli_list,	 &cli_ps,     &cli_run,	   &cli_spec,	&cli_start,    &cli_state,
-    &cli_checkpoint, &cli_events, &cli_pause, &cli_restore, &cli_resume,   &cli_update,
+    &cli_check, &cli_create, &cli_delete, &cli_events, &cli_exec,	&cli_features,
+    &cli_kill,	&cli_list,   &cli_pause,  &cli_ps,     &cli_resume,	&cli_run,
+    &cli_spec,	&cli_start,  &cli_state,  &cli_stats,  &cli_update, &cli_checkpoint, &cli_mounts, &cli_restore,
     NULL,
 };
 
@@ -77,6 +85,31 @@ static int open_log(struct error *err)
 	return 0;
 }
 
+/*
+ * Does state belong below XDG_RUNTIME_DIR? For an ordinary user, and for one who is root of his own
+ * user namespace only, as rootless Podman makes him (USER still tells).
+ */
+static bool is_rootless(void)
+{
+	const char *user = getenv("USER");
+
+	if (geteuid() != 0)
+		return true;
+	return in_user_namespace() && (!user || strcmp(user, "root"));
+}
+
+/* crun's way to say --systemd-cgroup. */
+static int settle_cgroup_manager(struct error *err)
+{
+	const char *m = cli.cgroup_manager;
+
+	if (m && strcmp(m, "cgroupfs") && strcmp(m, "systemd"))
+		return error_set(err, -EINVAL, "--cgroup-manager %s: husk knows cgroupfs and systemd", m);
+	if (m && m[0] == 's')
+		cli.runtime.systemd_cgroup = true;
+	return 0;
+}
+
 /* --root, made absolute, since `husk create` changes its directory to the bundle. */
 static int settle_root(struct error *err)
 {
@@ -86,7 +119,7 @@ static int settle_root(struct error *err)
 	int r;
 
 	if (!cli.runtime.root || !cli.runtime.root[0]) {
-		if (geteuid() == 0 || !run || !run[0]) {
+		if (!run || !run[0] || !is_rootless()) {
 			cli.runtime.root = "/run/husk";
 			return 0;
 		}
@@ -154,6 +187,8 @@ static int run_command(const struct cli_command *c, int argc, char **argv)
 			return report(&err, err.code, NULL, 1);
 	}
 	r = settle_root(&err);
+	if (r == 0)
+		r = settle_cgroup_manager(&err);
 	if (r == 0)
 		r = c->run(&cli, argc, argv, &err);
 	if (r < 0)

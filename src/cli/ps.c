@@ -70,11 +70,24 @@ static void print_process(const struct sandbox_process *p)
 	       p->cmdline[0] ? p->cmdline : p->comm);
 }
 
-static int print_table(const struct container *c, struct error *err)
+/* A paused container sleeps again afterwards, whatever the answer was. */
+static int ask(struct container *c, struct sandbox_process **processes, size_t *n, struct error *err)
+{
+	cleanup_error struct error later = ERROR_INIT;
+	int r = container_wake(c, err), k;
+
+	if (r < 0)
+		return r;
+	r = sandbox_ps(c->control_socket, processes, n, err);
+	k = container_sleep(c, &later);
+	return r == 0 && k < 0 ? error_set(err, k, "%s", later.msg) : r;
+}
+
+static int print_table(struct container *c, bool gone, struct error *err)
 {
 	cleanup_free struct sandbox_process *processes = NULL;
 	size_t n = 0;
-	int r = sandbox_ps(c->control_socket, &processes, &n, err);
+	int r = gone ? 0 : ask(c, &processes, &n, err);
 
 	if (r < 0)
 		return r;
@@ -85,22 +98,28 @@ static int print_table(const struct container *c, struct error *err)
 	return 0;
 }
 
-static int show(const struct container *c, struct error *err)
+static int show(struct container *c, struct error *err)
 {
+	bool gone;
+
 	if (strcmp(format, "table") != 0 && strcmp(format, "json") != 0)
 		return error_set(err, -EINVAL, "invalid format option");
-	if (c->status == STATUS_STOPPED || c->status == STATUS_CREATING)
-		return error_set(err, -ESRCH, "container is not running");
-	if (format[0] == 't')
-		return print_table(c, err);
-	printf("[%d]\n", c->pid);
+	/* Of one that has stopped nothing is left to show, which is no error. */
+	gone = c->status == STATUS_STOPPED || c->status == STATUS_CREATING;
+	if (format[0] == 'j' && gone)
+		puts("null");
+	else if (format[0] == 'j')
+		printf("[%d]\n", c->pid);
+	else
+		return print_table(c, gone, err);
 	return 0;
 }
 
 static int run(const struct cli *cli, int argc, char **argv, struct error *err)
 {
 	struct container *c = NULL;
-	int r = container_load(&cli->runtime, argv[0], false, &c, err);
+	/* Locked: `pause` and `resume` must not come in between. */
+	int r = container_load(&cli->runtime, argv[0], true, &c, err);
 
 	if (argc > 1)
 		log_debug("ps: the options of ps(1) from \"%s\" on are not used", argv[1]);

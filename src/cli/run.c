@@ -13,6 +13,11 @@ static const struct cli_option options[] = {
     {0},
 };
 
+/*T:100 husk run
+ * The tour begins where a user does. One file a command: here the options, and then one call into
+ * the runtime, which is `create` and `start` and a wait. The command line lives for milliseconds and
+ * never sees the inside of the container; all it leaves behind is the sandbox, and a state file.
+ */
 static int run(const struct cli *cli, int argc, char **argv, struct error *err)
 {
 	int status = 0;

@@ -52,6 +52,7 @@ struct ksigaction sighand_action(struct sighand *s, int sig)
 int action_set(int sig, const struct ksigaction *new, struct ksigaction *old)
 {
 	struct thread_group *g = current->group;
+	ksigset_t again = 0;
 	bool now_ignored;
 
 	if (sig < 1 || sig > NSIG_GUEST || (new && (SIGMASK_KERNEL_ONLY & SIGMASK(sig))))
@@ -70,7 +71,10 @@ int action_set(int sig, const struct ksigaction *new, struct ksigaction *old)
 			      (new->handler == (uint64_t)SIG_DFL && (SIGMASK_IGNORED & SIGMASK(sig))));
 	if (now_ignored)
 		signal_flush_group_locked(g, SIGMASK(sig));
+	if (new && new->handler > (uint64_t)SIG_IGN)
+		again = early_signals_heard_locked(g, SIGMASK(sig));
 	pthread_mutex_unlock(&g->lock);
+	early_signals_send(again);
 	return 0;
 }
 
@@ -92,7 +96,7 @@ void action_reset_for_exec(struct sighand *s)
 void signal_set_mask(ksigset_t mask)
 {
 	struct thread_group *g = current->group;
-	ksigset_t newly;
+	ksigset_t newly, again;
 
 	mask &= ~SIGMASK_KERNEL_ONLY;
 	pthread_mutex_lock(&g->lock);
@@ -102,7 +106,9 @@ void signal_set_mask(ksigset_t mask)
 	if (newly & g->shared_pending.set)
 		signal_retarget_locked(g, current, newly);
 	signal_recalc_locked(current);
+	again = early_signals_heard_locked(g, newly);
 	pthread_mutex_unlock(&g->lock);
+	early_signals_send(again);
 }
 
 void signal_temporary_mask(ksigset_t mask)

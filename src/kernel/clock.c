@@ -7,6 +7,7 @@
 #include "base/hostcall.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
+#include "mm/mm.h"
 
 /* include/linux/posix-timers.h: ~pid << 3, a bit for 'one thread', two for which time. */
 #define CPUCLOCK_PID(id) ((pid_t) ~((id) >> 3))
@@ -78,6 +79,13 @@ void clock_put(struct guest_clock *c)
 	c->group = NULL;
 }
 
+uint64_t clock_of_host(clockid_t id)
+{
+	uint64_t ns;
+
+	return mm_vdso_clock(id, &ns) ? ns : clock_now_ns(id);
+}
+
 uint64_t clock_read(const struct guest_clock *c)
 {
 	uint64_t user = 0, sys = 0;
@@ -90,7 +98,7 @@ uint64_t clock_read(const struct guest_clock *c)
 		task_times(c->task, &user, &sys);
 		break;
 	default:
-		return clock_now_ns(c->id);
+		return clock_of_host(c->id);
 	}
 	return c->user_only ? user : user + sys;
 }

@@ -96,6 +96,9 @@ static void transform_caps(struct cred *c, const struct cred *old, bool set_id)
 		c->cap_ambient = 0;
 	c->cap_permitted = (old->cap_inheritable & file_inheritable) |
 			   (file_permitted & old->cap_bounding) | c->cap_ambient;
+	/* no_new_privs: what is gained is lost again (cap_bprm_creds_from_file()). */
+	if (c->no_new_privs)
+		c->cap_permitted &= old->cap_permitted;
 	c->cap_effective = file_effective ? c->cap_permitted : c->cap_ambient;
 	c->securebits &= ~SECBIT_KEEP_CAPS;
 }

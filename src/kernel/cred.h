@@ -47,6 +47,8 @@ struct cred *cred_for_exec(const struct cred *old, mode_t mode, uid_t uid, gid_t
 int cred_mirror(const struct cred *c);
 /* Prepares the process: NO_SETUID_FIXUP, KEEP_CAPS; remembers the host capabilities it may raise. */
 int cred_host_init(void);
+/* Is setgroups(2) denied to everybody in the user namespace the container lives in? */
+bool cred_groups_denied(void);
 /* A named section with a host capability effective on this thread. Nests. */
 void cred_raise(int cap);
 void cred_lower(int cap);

@@ -15,11 +15,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/hostproc.h"
 #include "base/log.h"
 #include "kernel/internal.h"
 
 /* What the sandbox process has: the bound of all that can be effective. */
 static uint64_t host_permitted, host_inheritable;
+
+/*
+ * An ordinary user's namespace with one mapping denies setgroups(2) to everybody (user_namespaces(7)):
+ * the thread keeps the groups of whoever started husk, as a process under any runtime does.
+ */
+static bool groups_denied;
 
 static __thread uint64_t mirrored; /* guest effective ∩ host permitted */
 static __thread uint8_t raised[64]; /* depth of cred_raise() by capability */
@@ -36,6 +43,24 @@ static int set_effective(uint64_t effective)
 	return host_call(SYS_capset, (long)&h, (long)d);
 }
 
+static bool read_setgroups(void)
+{
+	char text[8] = "";
+	int fd = hostproc_open("setgroups");
+
+	if (fd < 0)
+		return false;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	return !strncmp(text, "deny", 4);
+}
+
+bool cred_groups_denied(void)
+{
+	return groups_denied;
+}
+
 int cred_host_init(void)
 {
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -44,6 +69,7 @@ int cred_host_init(void)
 
 	if (r < 0)
 		return r;
+	groups_denied = read_setgroups();
 	host_permitted = d[0].permitted | (uint64_t)d[1].permitted << 32;
 	host_inheritable = d[0].inheritable | (uint64_t)d[1].inheritable << 32;
 	if (host_permitted & (1ULL << CAP_SETPCAP)) {
@@ -82,7 +108,8 @@ void cred_adopt_thread(const struct cred *c)
 
 static int set_ids(const struct cred *c)
 {
-	long r = host_call(SYS_setgroups, (long)c->ngroups, (long)c->groups);
+	long r = groups_denied ? (c->ngroups ? -EPERM : 0)
+			       : host_call(SYS_setgroups, (long)c->ngroups, (long)c->groups);
 
 	if (r == 0)
 		r = host_call(SYS_setresgid, (long)c->rgid, (long)c->egid, (long)c->sgid);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:540 Signals, on the way out
  * What happens to a task's signals on its way back to the guest: default actions, handlers, and
  * what becomes of the system call that was interrupted (signal(7), "Interruption of system calls").
  */

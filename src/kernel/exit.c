@@ -349,6 +349,7 @@ void task_do_exit(void)
 	drop_resources(t);
 	if (last)
 		leave_terminal(g);
+	task_update_times(t);
 	pthread_mutex_lock(&t->lock);
 	context = t->context;
 	t->context = NULL;

@@ -28,6 +28,19 @@ struct session *session_find_locked(pid_t sid);
 /* Has no member a parent in its session but outside it? `ignored` is about to die. */
 bool pgrp_orphaned_locked(struct pgrp *p, struct thread_group *ignored);
 
+/* ---- early.c: signals that come while init starts up ---------------------------------------------- */
+
+/* Init's program runs from now on. */
+void early_signals_begin(void);
+/* A signal from outside was sent to init: remember it if init was deaf to it. Init's lock is held. */
+void early_signal_note_locked(struct thread_group *init, int sig);
+/*
+ * g listens to these now. Answers those of them that init has missed, and forgets them; to be sent again
+ * by early_signals_send() without locks. g's lock is held.
+ */
+ksigset_t early_signals_heard_locked(struct thread_group *g, ksigset_t heard);
+void early_signals_send(ksigset_t again);
+
 /* ---- user.c: what is counted by real uid --------------------------------------------------------- */
 
 struct user_count {

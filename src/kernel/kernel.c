@@ -42,6 +42,10 @@ static void signalfd_drop(void *held)
 
 int kernel_boot(struct platform *platform, bool debug)
 {
+	int r = mm_init(platform);
+
+	if (r < 0)
+		return r;
 	kernel.platform = platform;
 	kernel.debug = debug;
 	waitq_init(&kernel.last_task);

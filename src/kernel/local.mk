@@ -5,9 +5,11 @@ libkernel_a_SOURCES = \
 	src/kernel/clone.c \
 	src/kernel/cred.c src/kernel/cred.h src/kernel/cred_host.c \
 	src/kernel/deliver.c \
+	src/kernel/early.c \
 	src/kernel/elf.c src/kernel/elf.h \
 	src/kernel/exec.c src/kernel/exec.h src/kernel/exit.c \
 	src/kernel/internal.h src/kernel/kernel.c \
+	src/kernel/oom.c src/kernel/oom.h \
 	src/kernel/pid.c src/kernel/pidfd.c src/kernel/program.c \
 	src/kernel/rlimit.c src/kernel/rlimit.h \
 	src/kernel/script.c src/kernel/script.h \

@@ -235,6 +235,12 @@ static int load(struct loader *l, struct program *p)
 	return r;
 }
 
+/*T:310 Its program
+ * execve(2) from a name to an address space that is ready to run: the file is opened and held against
+ * writers, scripts lead to their interpreters, the ELF segments become VMAs (nothing is read yet:
+ * faults will), the stack gets its arguments and auxiliary vector. Up to the point of no return a
+ * failure leaves the old program as it was.
+ */
 int program_load(struct file *at, int at_fd, const char *path, unsigned flags,
 		 struct exec_strings *args, struct program *out)
 {

@@ -382,6 +382,9 @@ void signal_from_outside(int sig, const siginfo_t *info)
 	copy.si_signo = sig;
 	copy.si_pid = 0;
 	send_to_group(g, &copy, SIGMASK_KERNEL_ONLY & SIGMASK(sig));
+	pthread_mutex_lock(&g->lock);
+	early_signal_note_locked(g, sig);
+	pthread_mutex_unlock(&g->lock);
 }
 
 void signal_force(const siginfo_t *info)

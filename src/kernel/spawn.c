@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:300 The first task
  * Processes from outside: the container's init and `exec`.
  *
  * All task threads must descend from one host thread, kthreadd: it has the mount namespace with the
@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -181,10 +183,13 @@ static int look_up(const char *name, const char *const *env, char **out, struct 
 
 		if (asprintf(&path, "%s/%s", *dir ? dir : ".", name) < 0)
 			return error_set(err, -ENOMEM, "exec: \"%s\"", name);
-		if (executable(path) == 0) {
+		r = executable(path);
+		if (r == 0) {
 			*out = steal_ptr(&path);
 			return 0;
 		}
+		if (r == -EIO || r == -ENOMEM || r == -ENFILE)
+			return error_errno(err, r, "exec: \"%s\": cannot look at %s", name, path);
 	}
 	return error_set(err, -ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
 }
@@ -216,7 +221,7 @@ static int load_program(struct task *t, const struct spawn_args *a, struct error
 	struct exec_strings strings = {.limit = exec_strings_limit(a->rlimits[RLIMIT_STACK].rlim_cur)};
 	cleanup_free char *path = NULL;
 	struct program p;
-	int r = look_up(a->argv[0], a->env, &path, err);
+	int r = look_up(a->path ? a->path : a->argv[0], a->env, &path, err);
 
 	if (r < 0)
 		return r;
@@ -247,12 +252,18 @@ static int begin(struct task *t)
 	r = t->fs ? fs_attach(t->fs, true) : -ENOMEM;
 	if (r < 0)
 		return error_errno(s->err, r, "prepare the process");
+	if (a->cpus && syscall(SYS_sched_setaffinity, 0, a->cpus_size, a->cpus) < 0)
+		return error_errno(s->err, -errno, "cannot run on the CPUs that were asked for");
 	fs_umask(a->umask);
 	/* runc enters the directory before and after it gives up root: either may be needed. */
 	r = a->cwd ? fs_chdir(a->cwd) : 0;
-	if (cred_mirror(t->cred) < 0)
-		return error_set(s->err, -EINVAL, "cannot become user %u: not mapped in the user namespace",
+	int k = cred_mirror(t->cred);
+
+	if (k == -EINVAL)
+		return error_set(s->err, k, "cannot become user %u: not mapped in the user namespace",
 				 t->cred->euid);
+	if (k < 0)
+		return error_errno(s->err, k, "cannot become user %u", t->cred->euid);
 	if (r < 0)
 		r = enter_directory(a->cwd, s->err);
 	if (r == 0)
@@ -293,6 +304,9 @@ static struct task *make_task(const struct spawn_args *a)
 	if (t->user)
 		atomic_fetch_add(&t->user->processes, 1);
 	t->nice = a->nice;
+	t->policy = a->policy;
+	t->rt_priority = a->rt_priority;
+	t->personality = a->personality;
 	t->seccomp = seccomp_get(a->seccomp);
 	g->leader = t;
 	g->ntasks = 1;
@@ -386,6 +400,8 @@ int spawn_prepare(const struct spawn_args *a, struct task **out, struct error *e
 
 void spawn_start(struct task *t)
 {
+	if (t->group == kernel.init)
+		early_signals_begin();
 	unpark(&t->vfork_done);
 	task_put(t);
 }

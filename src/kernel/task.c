@@ -14,7 +14,9 @@
 
 #include "base/log.h"
 #include "kernel/internal.h"
+#include "kernel/oom.h"
 #include "kernel/seccomp.h"
+#include "mm/gate.h"
 
 #define TASK_STACK_SIZE (256 * 1024)
 
@@ -191,7 +193,9 @@ void task_update_times(struct task *t)
 
 	if (getrusage(RUSAGE_THREAD, &u) < 0)
 		return;
-	t->utime_ns = timeval_ns(&u.ru_utime);
+	if (t->context) /* else it is on its way out, and what it was is known */
+		t->platform_ns = context_cpu_time(t->context);
+	t->utime_ns = timeval_ns(&u.ru_utime) + t->platform_ns;
 	t->stime_ns = timeval_ns(&u.ru_stime);
 	t->minflt = u.ru_minflt;
 	t->majflt = u.ru_majflt;
@@ -200,8 +204,9 @@ void task_update_times(struct task *t)
 }
 
 /*
- * The host thread's CPU time is the task's. The host gives the split into user and system time to
- * the thread itself only; for others what is new since it last looked counts as user time.
+ * The host thread's CPU time is the task's, and so is what its user code took elsewhere on a
+ * platform that has threads of its own for it. The host gives the split into user and system time
+ * to the thread itself only; for others what is new since it last looked counts as user time.
  */
 void task_times(struct task *t, uint64_t *utime_ns, uint64_t *stime_ns)
 {
@@ -217,7 +222,8 @@ void task_times(struct task *t, uint64_t *utime_ns, uint64_t *stime_ns)
 			struct timespec ts;
 
 			if (clock_gettime(clock, &ts) == 0)
-				total = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+				total = ts.tv_sec * 1000000000ULL + ts.tv_nsec +
+					context_cpu_time(t->context);
 		}
 		pthread_mutex_unlock(&t->lock);
 	}
@@ -377,6 +383,8 @@ static void fault_signal(const struct switch_event *ev, int sig, int code)
 
 static void out_of_memory(void)
 {
+	if (oom_is_dying())
+		return;
 	log_warning("out of memory: pid %d (%s) is killed", current->group->tgid, current->comm);
 	group_exit(current->group, SIGKILL);
 }
@@ -397,7 +405,8 @@ static void handle_fault(const struct switch_event *ev)
 		fault_signal(ev, SIGBUS, BUS_ADRERR);
 		break;
 	case FAULT_OOM:
-		out_of_memory();
+		if (!memory_gate_wait())
+			out_of_memory();
 		break;
 	}
 }
@@ -409,6 +418,21 @@ static void handle_shrunk(const struct switch_event *ev, unsigned *in_a_row)
 		fault_signal(ev, SIGBUS, BUS_ADRERR);
 	else
 		mm_prune_shrunk_files(current->mm);
+}
+
+/* The machine is broken, for all of us: init goes, and with it everybody. */
+static void handle_fatal(const struct switch_event *ev)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&said)) /* the others only learn that it has failed */
+		log_error("the sandbox ends, its machine failed under pid %d (%s): %s",
+			  current->group->tgid, current->comm, ev->fatal);
+	group_exit(current->group, SIGKILL);
+	pthread_rwlock_rdlock(&kernel.tasklist);
+	if (kernel.init && kernel.init != current->group)
+		group_exit(kernel.init, SIGKILL);
+	pthread_rwlock_unlock(&kernel.tasklist);
 }
 
 static void handle_event(const struct switch_event *ev, unsigned *shrunk)
@@ -434,10 +458,11 @@ static void handle_event(const struct switch_event *ev, unsigned *shrunk)
 	case SWITCH_FILE_SHRUNK:
 		handle_shrunk(ev, shrunk);
 		break;
-	case SWITCH_FATAL:
-		log_error("the machine failed under pid %d (%s): it is killed", current->group->tgid,
-			  current->comm);
+	case SWITCH_EXITED: /* the sandbox ends: so does everybody in it */
 		group_exit(current->group, SIGKILL);
+		break;
+	case SWITCH_FATAL:
+		handle_fatal(ev);
 		break;
 	}
 }
@@ -450,6 +475,11 @@ static bool wants_restart(const struct task *t)
 	return t->syscall_nr >= 0 && r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK;
 }
 
+/*T:320 A task's life
+ * Run user code until something happens, do something about it, again. This host thread *is* the
+ * task: while user code runs it sits in context_switch(), and when a system call sleeps it is this
+ * thread that sleeps in the host's kernel. The next stops go down into that one call.
+ */
 void task_loop(void)
 {
 	struct task *t = current;

@@ -179,6 +179,7 @@ struct task {
 	int pdeath_signal;
 	bool dumpable, keep_caps, thp_disable;
 	uint64_t start_ns, utime_ns, stime_ns;
+	uint64_t platform_ns; /* of utime_ns: not the host thread's */
 	uint64_t minflt, majflt, nvcsw, nivcsw;
 	uint64_t rchar, wchar, syscr, syscw;
 	long syscall_nr; /* being executed, -1: none; for `husk trace` and /proc/PID/syscall */
@@ -252,6 +253,7 @@ long task_clone(const struct clone_args_k *args);
  * child of nobody (pid 0). Runs on the calling thread's descendants: see kernel/spawn.c.
  */
 struct spawn_args {
+	const char *path;	 /* the program; NULL: argv[0] is */
 	const char *const *argv; /* argv[0] is looked up in env's PATH unless it has a slash */
 	const char *const *env;
 	const char *cwd;
@@ -262,6 +264,10 @@ struct spawn_args {
 	struct rlimit rlimits[RLIM_COUNT];
 	mode_t umask;
 	int oom_score_adj, nice;
+	int policy, rt_priority;	   /* SCHED_…, as the guest sees them; see sched.c */
+	unsigned long personality;
+	const unsigned char *cpus;	   /* affinity mask of the first thread; NULL: as kthreadd's */
+	size_t cpus_size;		   /* bytes */
 	bool is_init;
 	void (*on_exit)(void *arg, int wait_status); /* called once, on some thread */
 	void *arg;

@@ -36,6 +36,8 @@ struct guest_clock {
 /* Resolves an id as clock_gettime(2) and clock_getcpuclockid(3) encode it. 0; -EINVAL. */
 int clock_resolve(clockid_t id, struct guest_clock *out);
 void clock_put(struct guest_clock *c);
+/* A clock of the host as the guest sees it, ns: what its vDSO says, if that keeps its own time. */
+uint64_t clock_of_host(clockid_t id);
 /* Its time, ns. */
 uint64_t clock_read(const struct guest_clock *c);
 

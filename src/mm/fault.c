@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:510 Or with a page fault
  * Page faults.
  *
  * An exit to husk costs ten times what copying a page does, so every fault does more than it is
@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "base/safecopy.h"
+#include "mm/gate.h"
 #include "vfs/file.h"
 
 #define NEIGHBOURS 8 /* pages, an aligned block: what copy-on-write looks at around the fault */
@@ -107,11 +108,14 @@ static enum fault_result fault_object(struct mm *mm, struct vma *v, uint64_t add
 		return fault_of(address_space_map_window(
 		    mm->as, r.start, o->window, index_in_chunk(vma_offset_of(v, r.start)),
 		    (r.end - r.start) >> PAGE_SHIFT, vma_access(v)));
-	err = object_fill(o, vma_offset_of(v, r.start), vma_offset_of(v, r.end));
+	err = object_fill(o, vma_offset_of(v, r.start), vma_offset_of(v, r.end),
+			  vma_offset_of(v, addr));
 	for (uint64_t a = r.start, n; err == 0 && a < r.end; a += n) {
 		frame_t f = object_frame(o, vma_offset_of(v, a));
 
 		n = PAGE_SIZE;
+		if (!f)
+			continue;
 		while (a + n < r.end &&
 		       object_frame(o, vma_offset_of(v, a + n)) == f + (n >> PAGE_SHIFT))
 			n += PAGE_SIZE;
@@ -159,14 +163,14 @@ static int fill_anonymous(struct mm *mm, struct chunk *c, unsigned from, unsigne
 			continue;
 		while (i + n < to && !c->frame[i + n])
 			n++;
-		if (memory_alloc(mm->memory, n, MEMORY_ANONYMOUS, &f) != 0)
+		if (frames_alloc(mm->memory, n, MEMORY_ANONYMOUS, FRAMES_LAZY, &f) != 0)
 			break;
 		for (unsigned k = 0; k < n; k++)
 			chunk_set(c, i + k, f + k);
 	}
 	if (c->frame[need])
 		return 0;
-	if (memory_alloc(mm->memory, 1, MEMORY_ANONYMOUS, &f) != 0)
+	if (frames_alloc(mm->memory, 1, MEMORY_ANONYMOUS, FRAMES_LAZY, &f) != 0)
 		return -ENOMEM;
 	chunk_set(c, need, f);
 	return 0;
@@ -210,14 +214,12 @@ static int copy_file_pages(struct mm *mm, struct vma *v, struct chunk *c, uint64
 		const char *src = (char *)window_ptr(w) + vma_offset_of(v, lo) % CHUNK_SIZE;
 
 		n = (hi - lo) >> PAGE_SHIFT;
-		err = memory_alloc(mm->memory, n, MEMORY_ANONYMOUS, &f);
-		if (err == 0 && safe_copy(memory_ptr(mm->memory, f), src, hi - lo) == 0)
-			break;
+		err = frames_alloc_filled(mm->memory, n, MEMORY_PAGE_CACHE, src, hi - lo, &f);
 		if (err == 0)
-			memory_unref(mm->memory, f, n);
+			break;
 		/* Not with neighbours (the file shrinks, memory is short): the page alone. */
 		if (n == 1)
-			return err ? err : -ENXIO;
+			return err == -EFAULT ? -ENXIO : err;
 		lo = addr;
 		hi = addr + PAGE_SIZE;
 	}
@@ -240,7 +242,7 @@ static bool copies_along(struct mm *mm, const struct chunk *c, unsigned i)
 static int copy_frames(struct mm *mm, struct chunk *c, unsigned i, unsigned n, frame_t *old)
 {
 	frame_t f;
-	int err = memory_alloc(mm->memory, n, MEMORY_ANONYMOUS, &f);
+	int err = frames_alloc(mm->memory, n, MEMORY_ANONYMOUS, FRAMES_FILLED, &f);
 
 	for (unsigned k = 0; err == 0 && k < n; k++) {
 		old[k] = c->frame[i + k];
@@ -496,7 +498,8 @@ static int object_for_host(struct mm *mm, struct vma *v, uint64_t addr, struct h
 	out->frame = object_frame(o, offset);
 	if (!out->frame) {
 		struct range r = piece_part(v, addr);
-		int err = object_fill(o, vma_offset_of(v, r.start), vma_offset_of(v, r.end));
+		int err = object_fill(o, vma_offset_of(v, r.start), vma_offset_of(v, r.end),
+				      offset);
 
 		if (err)
 			return err;

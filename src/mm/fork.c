@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "base/safecopy.h"
+#include "mm/gate.h"
 #include "mm/internal.h"
 #include "vfs/file.h"
 
@@ -121,7 +122,7 @@ static int copy_pages(struct memory *m, const struct chunk *from, struct chunk *
 		      unsigned n)
 {
 	frame_t f;
-	int r = memory_alloc(m, n, MEMORY_ANONYMOUS, &f);
+	int r = frames_alloc(m, n, MEMORY_ANONYMOUS, FRAMES_FILLED, &f);
 
 	for (unsigned k = 0; r == 0 && k < n; k++) {
 		if (safe_copy(memory_ptr(m, f + k), memory_ptr(m, from->frame[i + k]), PAGE_SIZE))

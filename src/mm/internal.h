@@ -79,8 +79,11 @@ struct object {
 struct object *object_new(struct memory *m);
 struct object *object_get(struct object *o);
 void object_put(struct object *o);
-/* Makes frames for the pages of [lo, hi) that have none; all in one chunk. 0, -ENOMEM. */
-int object_fill(struct object *o, uint64_t lo, uint64_t hi);
+/*
+ * Makes frames for the pages of [lo, hi) that have none; all in one chunk. When memory is short, only
+ * for the one that `need` lies in. 0, -ENOMEM.
+ */
+int object_fill(struct object *o, uint64_t lo, uint64_t hi, uint64_t need);
 /* The frame at offset, or 0. */
 frame_t object_frame(struct object *o, uint64_t offset);
 /* Drops the contents of [lo, hi): reads as zeros from now on (MADV_REMOVE). */

@@ -38,6 +38,19 @@ static uint64_t random_mmap_base(void)
 	return TASK_SIZE - (16UL << 30) - (128UL << 20) - ((r & 0xfffffff) << PAGE_SHIFT);
 }
 
+/* As on Linux with four levels of tables, unless the platform has less. */
+uint64_t mm_task_size = 0x7ffffffff000;
+
+int mm_init(const struct platform *p)
+{
+	const struct platform_caps *caps = platform_caps(p);
+
+	if (caps->min_user_address > MMAP_MIN_ADDR || caps->max_user_address < 1UL << 44)
+		return -ENOTSUP;
+	mm_task_size = caps->max_user_address;
+	return 0;
+}
+
 int mm_new(struct platform *p, struct mm **out)
 {
 	struct mm *mm = calloc(1, sizeof(*mm));
@@ -46,7 +59,7 @@ int mm_new(struct platform *p, struct mm **out)
 	int r = -ENOMEM;
 
 	if (mm && pr)
-		r = platform_new_address_space(p, &mm->as);
+		r = platform_new_address_space(p, 0, &mm->as);
 	if (r) {
 		free(mm);
 		free(pr);
@@ -85,7 +98,7 @@ void mm_put(struct mm *mm)
 	if (atomic_fetch_sub(&mm->refs, 1) != 1)
 		return;
 	/* First nothing maps the frames any more, then they are given up. */
-	address_space_release(mm->as);
+	address_space_release(mm->as, 0);
 	while ((v = vma_find(mm->vmas, 0))) {
 		vma_remove(mm->vmas, v);
 		v->next_dead = dead;

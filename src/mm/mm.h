@@ -23,8 +23,18 @@ struct file; /* vfs/file.h */
 struct vma;
 struct vma_tree;
 
-/* The highest user address, and Linux' usual places below it (x86-64, 4 levels). */
-#define TASK_SIZE 0x7ffffffff000UL
+/*
+ * Where user space ends: the platform's max_user_address. Stack, programs and mappings are placed
+ * below it as Linux places them below its own. Set once, by mm_init().
+ */
+extern uint64_t mm_task_size;
+#define TASK_SIZE mm_task_size
+
+/*
+ * To be called once, before the first mm_new(). -ENOTSUP: what the platform has for user space does
+ * not begin where programs expect it.
+ */
+int mm_init(const struct platform *p);
 
 struct mm {
 	struct user_memory user; /* first: user_memory_use(&mm->user) */
@@ -51,7 +61,7 @@ struct mm {
 	uint64_t total_vm, rss_peak, locked_vm; /* pages */
 };
 
-/* An empty address space with one reference. -ENOMEM. */
+/* An empty address space with one reference. -ENOMEM; -EAGAIN: the platform has none left now. */
 int mm_new(struct platform *p, struct mm **out);
 /* fork(2): everything private becomes copy-on-write, MADV_DONTFORK and _WIPEONFORK are honoured. */
 int mm_fork(struct mm *old, struct mm **out);
@@ -103,6 +113,11 @@ void mm_name(struct mm *mm, uint64_t addr, uint64_t len, const char *name);
  * mm->vdso. Not an error when it cannot: programs then make system calls.
  */
 void mm_map_vdso(struct mm *mm);
+/*
+ * The time of a clock that the vDSO keeps by itself, ns: system calls must say the same. False:
+ * there is no such vDSO or clock; the host's clock is right.
+ */
+bool mm_vdso_clock(clockid_t id, uint64_t *ns);
 
 /* ---- memory of an mm that need not be the current one ------------------------------------------ */
 

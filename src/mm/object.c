@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "mm/gate.h"
+
 struct object *object_new(struct memory *m)
 {
 	struct object *o = calloc(1, sizeof(*o));
@@ -34,7 +36,18 @@ void object_put(struct object *o)
 	free(o);
 }
 
-int object_fill(struct object *o, uint64_t lo, uint64_t hi)
+/* The page that is asked for, when there is not enough memory for those around it. */
+static int fill_one(struct object *o, struct chunk *c, unsigned i)
+{
+	frame_t f;
+	int r = c->frame[i] ? 0 : frames_alloc(o->memory, 1, MEMORY_SHARED, FRAMES_LAZY, &f);
+
+	if (r == 0 && !c->frame[i])
+		chunk_set(c, i, f);
+	return r;
+}
+
+int object_fill(struct object *o, uint64_t lo, uint64_t hi, uint64_t need)
 {
 	unsigned from = (lo % CHUNK_SIZE) >> PAGE_SHIFT, to = from + ((hi - lo) >> PAGE_SHIFT);
 	struct chunk *c;
@@ -52,10 +65,12 @@ int object_fill(struct object *o, uint64_t lo, uint64_t hi)
 			continue;
 		while (i + n < to && !c->frame[i + n])
 			n++;
-		r = memory_alloc(o->memory, n, MEMORY_ANONYMOUS, &f);
+		r = frames_alloc(o->memory, n, MEMORY_SHARED, FRAMES_LAZY, &f);
 		for (unsigned k = 0; r == 0 && k < n; k++)
 			chunk_set(c, i + k, f + k);
 	}
+	if (r == -ENOMEM && c)
+		r = fill_one(o, c, (need % CHUNK_SIZE) >> PAGE_SHIFT);
 	pthread_mutex_unlock(&o->lock);
 	return r;
 }

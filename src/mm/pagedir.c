@@ -105,7 +105,7 @@ void pagedir_free(struct pagedir *d)
 }
 
 /* Gives up pages [from, to) of one chunk, neighbouring frames in one go. */
-static void chunk_release(struct chunk *c, struct memory *m, unsigned from, unsigned to)
+static void chunk_release(struct chunk *c, struct memory_batch *b, unsigned from, unsigned to)
 {
 	for (unsigned i = from, n; i < to; i += n) {
 		frame_t f = c->frame[i];
@@ -117,21 +117,23 @@ static void chunk_release(struct chunk *c, struct memory *m, unsigned from, unsi
 			n++;
 		for (unsigned k = 0; k < n; k++)
 			chunk_set(c, i + k, 0);
-		memory_unref(m, f, n);
+		memory_batch_unref(b, f, n);
 	}
 }
 
 void pagedir_release(struct pagedir *d, struct memory *m, uint64_t first, uint64_t end)
 {
+	struct memory_batch batch = {.memory = m};
 	uint64_t index = first / CHUNK_PAGES;
 	struct chunk *c;
 
 	for (; (c = pagedir_next(d, &index)) && index * CHUNK_PAGES < end; index++) {
 		uint64_t base = index * CHUNK_PAGES;
 
-		chunk_release(c, m, max_u64(first, base) - base,
+		chunk_release(c, &batch, max_u64(first, base) - base,
 			      min_u64(end - base, CHUNK_PAGES));
 		if (!c->used)
 			pagedir_remove(d, index);
 	}
+	memory_batch_flush(&batch);
 }

@@ -4,7 +4,8 @@
  *
  * Copies go through the frames and windows themselves, never through guest mappings, with the page
  * mutex held for frames: a copy-on-write break by another thread must not give the frame away under
- * the copy.
+ * the copy. The platform's AddressSpaceIO would do small ones 40 to 80 ns sooner and page-sized ones
+ * as fast, where a system call takes 3 to 20 us in all: not worth a second way.
  */
 #include "mm/mm.h"
 
@@ -15,6 +16,7 @@
 
 #include "base/list.h"
 #include "base/safecopy.h"
+#include "mm/gate.h"
 #include "mm/internal.h"
 #include "vfs/file.h"
 
@@ -27,13 +29,21 @@ static struct mm *mm_of(struct user_memory *u)
 static int find_page(struct mm *mm, uint64_t addr, unsigned access, unsigned how,
 		     struct host_page *p)
 {
-	int r;
+	bool again = true;
+	int r = -ENOMEM;
 
-	pthread_mutex_lock(&priv(mm)->pages);
-	r = page_for_host(mm, addr, access, how, p);
-	if (r == 0)
-		return 0; /* with the mutex */
-	pthread_mutex_unlock(&priv(mm)->pages);
+	while (r == -ENOMEM && again) {
+		pthread_mutex_lock(&priv(mm)->pages);
+		r = page_for_host(mm, addr, access, how, p);
+		if (r == 0)
+			return 0; /* with the mutex */
+		pthread_mutex_unlock(&priv(mm)->pages);
+		if (r != -ENOMEM)
+			break;
+		mm_unlock(mm);
+		again = memory_gate_wait();
+		mm_lock_shared(mm);
+	}
 	if (r != -EFAULT || addr >= TASK_SIZE || vma_at(mm->vmas, addr))
 		return -EFAULT;
 	mm_unlock(mm);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The vDSO: clock_gettime, gettimeofday and time without an exit.
+ * The vDSO: clock_gettime, gettimeofday, time and getcpu without an exit. There are two:
  *
- * The code is a copy of the host's own vDSO image in guest frames; the data pages it reads ([vvar]
- * and its companions, right below it) are the host's, mapped read-only into the guest, so the clocks
- * are exactly the host's. That is right only where the guest's TSC is the host's and the host's
- * clock is the TSC. getcpu reads a segment limit or TSC_AUX, which the guest has no truth for: it is
- * patched into a system call.
+ *   the host's   a copy of its image in guest frames; the data pages it reads ([vvar] and its
+ *                companions, right below it) are the host's, mapped read-only into the guest, so
+ *                the clocks are exactly the host's. For hosts whose clock is the TSC.
+ *   our own      platform/vdso.h, reading a page that platform/tsc_clock.h keeps right. For hosts
+ *                with another clock, or whose pages the platform cannot show.
+ *
+ * Both need a guest whose TSC is the host's. Without one, programs make system calls.
  */
 #include "mm/mm.h"
 
+#include <cpuid.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,25 +24,53 @@
 #include "base/cleanup.h"
 #include "base/hostproc.h"
 #include "mm/internal.h"
+#include "platform/tsc_clock.h"
+#include "platform/vdso.h"
 
 /* Made once for the sandbox, shared by all address spaces; NULL objects: no vDSO here. */
 static struct {
 	pthread_once_t once;
 	struct object *code, *vvar;
 	uint64_t code_len, vvar_len;
+	struct tsc_clock *clock; /* of our own vDSO */
 } vdso = {.once = PTHREAD_ONCE_INIT};
 
 static struct platform *vdso_platform; /* for the once function, which takes no argument */
 
-static bool clocksource_is_tsc(void)
-{
-	cleanup_fclose FILE *f =
-	    fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
-	char name[32] = "";
+enum answer { NO, YES, UNKNOWN };
 
-	/* Without sysfs nobody can say: the vDSO itself falls back to a call if it is not. */
-	return !f || (fgets(name, sizeof(name), f) && strcmp(name, "tsc\n") == 0);
+/* Is "tsc" among the words of a file in the host's clocksource directory? */
+static enum answer tsc_in(const char *name)
+{
+	char path[128], line[256] = "", *save, *w;
+	cleanup_fclose FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/clocksource/clocksource0/%s", name);
+	f = fopen(path, "re");
+	if (!f || !fgets(line, sizeof(line), f))
+		return UNKNOWN;
+	for (w = strtok_r(line, " \n", &save); w; w = strtok_r(NULL, " \n", &save))
+		if (strcmp(w, "tsc") == 0)
+			return YES;
+	return NO;
 }
+
+/*
+ * May clocks be made of the TSC? Linux takes it off its list when it finds that CPUs disagree.
+ * Where there is no sysfs, the processor's own word must do: that it never stops or changes its
+ * pace.
+ */
+static bool tsc_is_sound(void)
+{
+	enum answer available = tsc_in("available_clocksource");
+	unsigned a, b, c, d = 0;
+
+	if (available != UNKNOWN)
+		return available == YES;
+	return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & 1U << 8);
+}
+
+/* ---- the host's ------------------------------------------------------------------------------ */
 
 /* Where this process has its vDSO and the data pages below it. */
 static bool find_host(uint64_t *vvar, uint64_t *start, uint64_t *end)
@@ -65,73 +96,163 @@ static bool find_host(uint64_t *vvar, uint64_t *start, uint64_t *end)
 	       *start - *vvar <= CHUNK_SIZE && *start == getauxval(AT_SYSINFO_EHDR);
 }
 
-/* Replaces the code of a function in the image by `mov $nr, %eax; syscall; ret`. */
-static void patch_symbol(char *image, size_t size, const char *symbol, uint32_t nr)
+/* mov $309,%eax (getcpu); syscall; ret */
+static const uint8_t getcpu_by_call[] = {0xb8, 0x35, 0x01, 0, 0, 0x0f, 0x05, 0xc3};
+
+/* getcpu(%rdi, %rsi), either of which may be NULL */
+static const uint8_t getcpu_by_rdtscp[] = {
+    0x0f, 0x01, 0xf9,		  /* rdtscp */
+    0x48, 0x85, 0xff, 0x74, 0x09, /* test %rdi,%rdi; jz 1f */
+    0x89, 0xc8,			  /* mov %ecx,%eax */
+    0x25, 0xff, 0x0f, 0x00, 0x00, /* and $0xfff,%eax */
+    0x89, 0x07,			  /* mov %eax,(%rdi) */
+    0x48, 0x85, 0xf6, 0x74, 0x05, /* 1: test %rsi,%rsi; jz 2f */
+    0xc1, 0xe9, 0x0c,		  /* shr $12,%ecx */
+    0x89, 0x0e,			  /* mov %ecx,(%rsi) */
+    0x31, 0xc0, 0xc3,		  /* 2: xor %eax,%eax; ret */
+};
+
+/* Replaces the code of a function in the image, if there is room. */
+static bool patch_symbol(char *image, size_t size, const char *symbol, const uint8_t *code,
+			 size_t n)
 {
 	const Elf64_Ehdr *eh = (const Elf64_Ehdr *)image;
 	const Elf64_Shdr *sh = (const Elf64_Shdr *)(image + eh->e_shoff);
-	unsigned char code[] = {0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0xc3};
+	bool done = false;
 
-	memcpy(code + 1, &nr, sizeof(nr));
 	if (eh->e_shoff + eh->e_shnum * sizeof(*sh) > size)
-		return;
+		return false;
 	for (unsigned s = 0; s < eh->e_shnum; s++) {
 		const Elf64_Sym *sym = (const Elf64_Sym *)(image + sh[s].sh_offset);
 		const char *names = image + sh[sh[s].sh_link].sh_offset;
 
 		if (sh[s].sh_type != SHT_DYNSYM)
 			continue;
-		for (unsigned i = 0; i < sh[s].sh_size / sizeof(*sym); i++)
-			if (strcmp(names + sym[i].st_name, symbol) == 0 &&
-			    sym[i].st_size >= sizeof(code) &&
-			    sym[i].st_value + sizeof(code) <= size)
-				memcpy(image + sym[i].st_value, code, sizeof(code));
+		for (unsigned i = 0; i < sh[s].sh_size / sizeof(*sym); i++) {
+			if (strcmp(names + sym[i].st_name, symbol) != 0 || sym[i].st_size < n ||
+			    sym[i].st_value + n > size)
+				continue;
+			memcpy(image + sym[i].st_value, code, n);
+			done = true;
+		}
 	}
+	return done;
 }
 
-static struct object *copy_image(struct memory *m, const void *host, size_t size)
+/*
+ * The host's own getcpu reads a segment limit, for which the guest has no truth, or TSC_AUX, for
+ * which it may have one.
+ */
+static void patch_getcpu(char *image, size_t size)
 {
-	unsigned pages = size >> PAGE_SHIFT;
+	static const char *const names[] = {"__vdso_getcpu", "getcpu"};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!platform_caps(vdso_platform)->cpu_is_host ||
+		    !patch_symbol(image, size, names[i], getcpu_by_rdtscp,
+				  sizeof(getcpu_by_rdtscp)))
+			patch_symbol(image, size, names[i], getcpu_by_call, sizeof(getcpu_by_call));
+}
+
+/* An object of `pages` frames with these contents; *at: where it is for us. NULL: no memory. */
+static struct object *object_of(const void *contents, size_t size, unsigned pages, void **at)
+{
+	struct memory *m = platform_memory(vdso_platform);
 	struct object *o = object_new(m);
 	struct chunk *c = o ? pagedir_make(&o->pages, 0) : NULL;
-	char *image;
 	frame_t f;
 
-	if (!c || memory_alloc(m, pages, MEMORY_SYSTEM, &f) != 0) {
+	if (!c || memory_alloc_filled(m, pages, MEMORY_SYSTEM, contents, size, &f) != 0) {
 		if (o)
 			object_put(o);
 		return NULL;
 	}
 	for (unsigned i = 0; i < pages; i++)
 		chunk_set(c, i, f + i);
-	image = memory_ptr(m, f);
-	memcpy(image, host, size);
-	patch_symbol(image, size, "__vdso_getcpu", 309);
-	patch_symbol(image, size, "getcpu", 309);
+	*at = memory_ptr(m, f);
 	return o;
 }
 
-static void make_vdso(void)
+static bool use_host(void)
 {
-	struct memory *m = platform_memory(vdso_platform);
 	uint64_t vvar, start, end;
 	struct object *data;
+	void *image;
 
-	if (!platform_caps(vdso_platform)->tsc_is_host || !clocksource_is_tsc() ||
-	    !find_host(&vvar, &start, &end))
-		return;
-	data = object_new(m);
+	/* Without sysfs nobody can say: the vDSO itself makes a call if it is not. */
+	if (tsc_in("current_clocksource") == NO || !find_host(&vvar, &start, &end))
+		return false;
+	data = object_new(platform_memory(vdso_platform));
 	if (!data)
-		return;
+		return false;
 	if (platform_window_host(vdso_platform, (void *)vvar, (start - vvar) >> PAGE_SHIFT,
-				 &data->window) != 0 ||
-	    !(vdso.code = copy_image(m, (void *)start, end - start))) {
+				 &data->window) == 0)
+		vdso.code =
+		    object_of((void *)start, end - start, (end - start) >> PAGE_SHIFT, &image);
+	if (!vdso.code) {
 		object_put(data);
-		return;
+		return false;
 	}
+	patch_getcpu(image, end - start);
 	vdso.vvar = data;
 	vdso.vvar_len = start - vvar;
 	vdso.code_len = end - start;
+	return true;
+}
+
+/* ---- our own --------------------------------------------------------------------------------- */
+
+static void use_own(void)
+{
+	static int64_t tsc_offset; /* none: tsc_is_host */
+	struct clock_source src = clock_host;
+	struct clock_page empty = {.rdtscp_cpu = platform_caps(vdso_platform)->cpu_is_host};
+	size_t size = vdso_image_end - vdso_image;
+	unsigned pages = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	struct object *data, *code;
+	void *page, *image;
+
+	if (!tsc_is_sound())
+		return;
+	src.arg = &tsc_offset;
+	data = object_of(&empty, sizeof(empty), 1, &page);
+	code = object_of(vdso_image, size, pages, &image);
+	if (data && code)
+		vdso.clock = tsc_clock_new(&src, page);
+	if (vdso.clock) {
+		vdso.vvar = data;
+		vdso.code = code;
+		vdso.vvar_len = PAGE_SIZE;
+		vdso.code_len = (uint64_t)pages << PAGE_SHIFT;
+		return;
+	}
+	if (data)
+		object_put(data);
+	if (code)
+		object_put(code);
+}
+
+bool mm_vdso_clock(clockid_t id, uint64_t *ns)
+{
+	if (!vdso.clock || !clock_page_has(id))
+		return false;
+	*ns = tsc_clock_read(vdso.clock, id);
+	return true;
+}
+
+/* ---- either ---------------------------------------------------------------------------------- */
+
+/* HUSK_VDSO=host, own or none in husk's own environment, for tests: only that one, or none. */
+static void make_vdso(void)
+{
+	const char *only = getenv("HUSK_VDSO");
+
+	if (!platform_caps(vdso_platform)->tsc_is_host)
+		return;
+	if ((!only || strcmp(only, "host") == 0) && use_host())
+		return;
+	if (!only || strcmp(only, "own") == 0)
+		use_own();
 }
 
 static struct vma *special_vma(uint64_t start, uint64_t len, unsigned prot, struct object *o,

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:210 Memory
  * Guest memory: one memfd, cut into frames of 4 KiB.
  *
- * The allocator is a buddy system: free blocks of 2^k frames, aligned to their size, k = 0 … 9.
- * A request for n frames takes a block of the next power of two and gives its unused end back at
- * once, so that 300 frames cost 300. Chunks of 512 frames come from the end of the file, which
- * grows in doubling steps.
+ * Which frames are free is free_map.c's business. A request that it cannot serve makes the file
+ * longer by a chunk of 512 frames; the file itself grows in doubling steps.
  *
  * A frame's state is one 64-bit word, references in its lower half and pins in the upper: whoever
  * makes the whole word 0 frees the frame, so the last reference and the last pin cannot both, or
- * neither, think they were last. While a frame is the head of a free block the same word holds the
- * links of the free list.
+ * neither, think they were last.
  */
 #include "platform/memory.h"
 
@@ -24,43 +21,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define ORDERS 10 /* blocks of 2^0 … 2^9 frames */
+#include "base/safecopy.h"
+
 #define FIRST_STEP (16UL << 20)
 #define PIN_ONE (1UL << 32)
 #define NO_FRAME 0
-
-enum {
-	TAG_ORDER = 0x0f, /* of the free block that begins here */
-	TAG_FREE = 0x10,  /* a free block begins here */
-	TAG_KIND = 0x80,  /* allocated: the kind, in one bit */
-};
-_Static_assert(MEMORY_KINDS == 2, "a frame's tag has one bit for its kind");
-
-union frame_word {
-	_Atomic uint64_t counts; /* allocated: references | pins << 32 */
-	struct {
-		frame_t prev, next; /* head of a free block */
-	} link;
-};
-
-struct memory {
-	int fd;
-	uint8_t *base;
-	uint64_t max;
-
-	/* One entry a frame; reserved for `max` bytes of memory, usable up to `size`. */
-	union frame_word *frames;
-	uint8_t *tags;
-
-	_Atomic uint64_t usage[MEMORY_KINDS]; /* frames */
-
-	pthread_mutex_t lock; /* guards what follows, free blocks' links, and tags */
-	_Atomic uint64_t size; /* of the file, bytes; only grows */
-	frame_t fresh;	      /* frames from here on were never handed out; a multiple of 512 */
-	frame_t free[ORDERS]; /* heads of the lists */
-};
 
 static void *reserve(uint64_t bytes, uint64_t align)
 {
@@ -95,9 +63,9 @@ int memory_new(uint64_t max, struct memory **out, struct error *err)
 		return error_errno(err, e, "guest memory: memfd_create");
 	}
 	m->base = reserve(max, CHUNK_SIZE);
-	m->frames = reserve(frames * sizeof(*m->frames), PAGE_SIZE);
+	m->counts = reserve(frames * sizeof(*m->counts), PAGE_SIZE);
 	m->tags = reserve(frames, PAGE_SIZE);
-	if (!m->base || !m->frames || !m->tags) {
+	if (!m->base || !m->counts || !m->tags || free_map_init(&m->free, max >> CHUNK_SHIFT) < 0) {
 		memory_destroy(m);
 		return error_set(err, -ENOMEM,
 				 "guest memory: cannot reserve %llu MiB of address space",
@@ -116,13 +84,19 @@ void memory_destroy(struct memory *m)
 	frames = m->max >> PAGE_SHIFT;
 	if (m->base)
 		munmap(m->base, m->max);
-	if (m->frames)
-		munmap(m->frames, frames * sizeof(*m->frames));
+	if (m->counts)
+		munmap(m->counts, frames * sizeof(*m->counts));
 	if (m->tags)
 		munmap(m->tags, frames);
+	free_map_destroy(&m->free);
 	close(m->fd);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
+}
+
+int memory_fd(struct memory *m)
+{
+	return m->fd;
 }
 
 void *memory_base(struct memory *m)
@@ -135,65 +109,7 @@ uint64_t memory_max(struct memory *m)
 	return m->max;
 }
 
-/* ---- free lists; all under the lock ---------------------------------------------------------- */
-
-static void list_push(struct memory *m, frame_t f, unsigned order)
-{
-	frame_t head = m->free[order];
-
-	m->frames[f].link.prev = NO_FRAME;
-	m->frames[f].link.next = head;
-	if (head)
-		m->frames[head].link.prev = f;
-	m->free[order] = f;
-	m->tags[f] = TAG_FREE | order;
-}
-
-static void list_remove(struct memory *m, frame_t f, unsigned order)
-{
-	frame_t prev = m->frames[f].link.prev, next = m->frames[f].link.next;
-
-	if (prev)
-		m->frames[prev].link.next = next;
-	else
-		m->free[order] = next;
-	if (next)
-		m->frames[next].link.prev = prev;
-	m->tags[f] = 0;
-}
-
-/* Frees one block, uniting it with its buddy as often as that is free too. */
-static void free_block(struct memory *m, frame_t f, unsigned order)
-{
-	while (order < ORDERS - 1) {
-		frame_t buddy = f ^ (1U << order);
-
-		if (m->tags[buddy] != (TAG_FREE | order))
-			break;
-		list_remove(m, buddy, order);
-		f &= ~(1U << order);
-		order++;
-	}
-	list_push(m, f, order);
-}
-
-/* Frees frames [f, end), which lie in one chunk, as the largest aligned blocks that fit. */
-static void free_range(struct memory *m, frame_t f, frame_t end)
-{
-	while (f < end) {
-		unsigned order = f ? __builtin_ctz(f) : ORDERS;
-
-		if (order > ORDERS - 1)
-			order = ORDERS - 1;
-		while (f + (1U << order) > end)
-			order--;
-		free_block(m, f, order);
-		f += 1U << order;
-	}
-}
-
-/* Makes the file, its mapping and the tables reach at least `need` bytes. */
-static int grow(struct memory *m, uint64_t need)
+int memory_grow(struct memory *m, uint64_t need)
 {
 	uint64_t have = atomic_load(&m->size);
 	uint64_t size = growth_step(have, need, FIRST_STEP, m->max);
@@ -206,7 +122,7 @@ static int grow(struct memory *m, uint64_t need)
 	if (mmap(m->base + have, size - have, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 		 m->fd, have) == MAP_FAILED)
 		return -ENOMEM;
-	if (mprotect(m->frames + f0, (f1 - f0) * sizeof(*m->frames), PROT_READ | PROT_WRITE) < 0)
+	if (mprotect(m->counts + f0, (f1 - f0) * sizeof(*m->counts), PROT_READ | PROT_WRITE) < 0)
 		return -ENOMEM;
 	/* Chunks are 512 frames, so the tags' end is page-aligned only every 4096. */
 	f0 &= PAGE_MASK;
@@ -219,72 +135,129 @@ static int grow(struct memory *m, uint64_t need)
 	return 0;
 }
 
-/* One more chunk from the end of the file into the free lists. */
+/* One more chunk from the end of the file; under the lock. */
 static int add_chunk(struct memory *m)
 {
-	uint64_t end = ((uint64_t)m->fresh + CHUNK_PAGES) << PAGE_SHIFT;
+	uint64_t end = ((uint64_t)memory_fresh(m) + CHUNK_PAGES) << PAGE_SHIFT;
 
 	if (end > atomic_load(&m->size)) {
-		int r = grow(m, end);
+		int r = memory_grow(m, end);
 
 		if (r < 0)
 			return r;
 	}
-	if (m->fresh == 0) /* frame 0 is never handed out: it means 'none' */
-		free_range(m, 1, CHUNK_PAGES);
-	else
-		free_block(m, m->fresh, ORDERS - 1);
-	m->fresh += CHUNK_PAGES;
+	free_map_add_chunk(&m->free);
 	return 0;
-}
-
-/* A block of 2^order frames off the free lists, larger ones split; 0 with the errno in *err. */
-static frame_t take_block(struct memory *m, unsigned order, int *err)
-{
-	unsigned o = order;
-	frame_t f;
-
-	for (;;) {
-		for (o = order; o < ORDERS && !m->free[o]; o++)
-			;
-		if (o < ORDERS)
-			break;
-		*err = add_chunk(m);
-		if (*err < 0)
-			return NO_FRAME;
-	}
-	f = m->free[o];
-	list_remove(m, f, o);
-	while (o > order) {
-		o--;
-		list_push(m, f + (1U << o), o);
-	}
-	return f;
 }
 
 int memory_alloc(struct memory *m, unsigned count, enum memory_kind kind, frame_t *first)
 {
-	unsigned order;
 	frame_t f;
-	int err = 0;
+	int r = 0;
 
 	assert(count >= 1 && count <= CHUNK_PAGES && kind < MEMORY_KINDS);
-	order = count == 1 ? 0 : 32 - __builtin_clz(count - 1);
 	pthread_mutex_lock(&m->lock);
-	f = take_block(m, order, &err);
-	if (f) {
-		free_range(m, f + count, f + (1U << order));
-		for (unsigned i = 0; i < count; i++) {
-			m->tags[f + i] = kind ? TAG_KIND : 0;
-			atomic_store_explicit(&m->frames[f + i].counts, 1, memory_order_relaxed);
-		}
+	while (!(f = free_map_take(&m->free, count)) && r == 0)
+		r = add_chunk(m);
+	for (unsigned i = 0; f && i < count; i++) {
+		m->tags[f + i] = TAG_USED | kind;
+		atomic_store_explicit(&m->counts[f + i], 1, memory_order_relaxed);
 	}
 	pthread_mutex_unlock(&m->lock);
 	if (!f)
-		return err;
+		return r;
 	atomic_fetch_add(&m->usage[kind], count);
 	*first = f;
 	return 0;
+}
+
+int memory_alloc_filled(struct memory *m, unsigned count, enum memory_kind kind, const void *src,
+			size_t len, frame_t *first)
+{
+	frame_t f;
+	int r;
+
+	assert(len && len <= (size_t)count << PAGE_SHIFT);
+	r = memory_alloc(m, count, kind, &f);
+	if (r < 0)
+		return r;
+	if (safe_copy(memory_ptr(m, f), src, len) != 0) {
+		memory_unref(m, f, count);
+		return -EFAULT;
+	}
+	*first = f;
+	return 0;
+}
+
+/*
+ * Gives back runs that nobody holds any more: host pages first, so that frames are handed out
+ * zeroed. Runs do not overlap.
+ */
+static void release_runs(struct memory_batch *b)
+{
+	struct memory *m = b->memory;
+	unsigned of_kind[MEMORY_KINDS] = {0};
+
+	for (unsigned r = 0; r < b->n; r++)
+		if (memory_decommit(m, b->run[r].first, b->run[r].count) < 0)
+			/* Cannot happen on our own memfd; clearing by hand keeps the promise. */
+			memset(memory_ptr(m, b->run[r].first), 0,
+			       (size_t)b->run[r].count << PAGE_SHIFT);
+	pthread_mutex_lock(&m->lock);
+	for (unsigned r = 0; r < b->n; r++) {
+		frame_t f = b->run[r].first, end = f + b->run[r].count;
+
+		for (frame_t i = f; i < end; i++) {
+			assert(m->tags[i] & TAG_USED);
+			of_kind[m->tags[i] & TAG_KIND]++;
+			m->tags[i] = 0;
+		}
+		free_map_give(&m->free, f, end);
+	}
+	pthread_mutex_unlock(&m->lock);
+	for (unsigned k = 0; k < MEMORY_KINDS; k++)
+		if (of_kind[k])
+			atomic_fetch_sub(&m->usage[k], of_kind[k]);
+	b->n = 0;
+}
+
+static int by_first(const void *a, const void *b)
+{
+	frame_t x = *(const frame_t *)a, y = *(const frame_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void memory_batch_flush(struct memory_batch *b)
+{
+	unsigned n = 0;
+
+	if (!b->n)
+		return;
+	qsort(b->run, b->n, sizeof(b->run[0]), by_first);
+	for (unsigned r = 1; r < b->n; r++) {
+		if (b->run[n].first + b->run[n].count == b->run[r].first)
+			b->run[n].count += b->run[r].count;
+		else
+			b->run[++n] = b->run[r];
+	}
+	b->n = n + 1;
+	release_runs(b);
+}
+
+static void batch_add(struct memory_batch *b, frame_t first, unsigned count)
+{
+	unsigned last = b->n - 1;
+
+	if (b->n && b->run[last].first + b->run[last].count == first) {
+		b->run[last].count += count;
+		return;
+	}
+	if (b->n == MEMORY_BATCH_RUNS)
+		memory_batch_flush(b);
+	b->run[b->n].first = first;
+	b->run[b->n].count = count;
+	b->n++;
 }
 
 static void check_range(struct memory *m, frame_t first, unsigned count)
@@ -293,56 +266,31 @@ static void check_range(struct memory *m, frame_t first, unsigned count)
 	assert(((uint64_t)first + count) << PAGE_SHIFT <= atomic_load(&m->size));
 }
 
-/* Gives back what nobody holds any more: host pages first, so that frames are handed out zeroed. */
-static void release_run(struct memory *m, frame_t first, unsigned count)
+/* Takes `unit` off each frame's word; the frames that reach 0 go into the batch. */
+static void drop(struct memory_batch *b, frame_t first, unsigned count, uint64_t unit)
 {
-	unsigned of_kind[MEMORY_KINDS] = {0};
-
-	if (memory_decommit(m, first, count) < 0)
-		/* Cannot happen on a memfd of our own; clearing by hand keeps the promise. */
-		memset(memory_ptr(m, first), 0, (size_t)count << PAGE_SHIFT);
-	pthread_mutex_lock(&m->lock);
-	for (unsigned i = 0; i < count; i++)
-		of_kind[m->tags[first + i] & TAG_KIND ? 1 : 0]++;
-	for (frame_t f = first, end = first + count; f < end;) {
-		frame_t stop = (f | (CHUNK_PAGES - 1)) + 1;
-
-		free_range(m, f, stop < end ? stop : end);
-		f = stop;
-	}
-	pthread_mutex_unlock(&m->lock);
-	for (unsigned k = 0; k < MEMORY_KINDS; k++)
-		if (of_kind[k])
-			atomic_fetch_sub(&m->usage[k], of_kind[k]);
-}
-
-/* Takes `unit` off each frame's word and releases, run by run, the frames that reach 0. */
-static void drop(struct memory *m, frame_t first, unsigned count, uint64_t unit)
-{
-	unsigned run = 0;
+	struct memory *m = b->memory;
 
 	check_range(m, first, count);
 	for (unsigned i = 0; i < count; i++) {
-		uint64_t old = atomic_fetch_sub(&m->frames[first + i].counts, unit);
+		uint64_t old = atomic_fetch_sub(&m->counts[first + i], unit);
 
 		assert(unit == 1 ? (uint32_t)old != 0 : old >> 32 != 0);
-		if (old == unit) {
-			run++;
-			continue;
-		}
-		if (run)
-			release_run(m, first + i - run, run);
-		run = 0;
+		if (old == unit)
+			batch_add(b, first + i, 1);
 	}
-	if (run)
-		release_run(m, first + count - run, run);
+}
+
+void memory_batch_unref(struct memory_batch *b, frame_t first, unsigned count)
+{
+	drop(b, first, count, 1);
 }
 
 void memory_ref(struct memory *m, frame_t first, unsigned count)
 {
 	check_range(m, first, count);
 	for (unsigned i = 0; i < count; i++) {
-		uint64_t old = atomic_fetch_add(&m->frames[first + i].counts, 1);
+		uint64_t old = atomic_fetch_add(&m->counts[first + i], 1);
 
 		assert((uint32_t)old != 0 && (uint32_t)old != UINT32_MAX);
 		(void)old;
@@ -351,31 +299,37 @@ void memory_ref(struct memory *m, frame_t first, unsigned count)
 
 void memory_unref(struct memory *m, frame_t first, unsigned count)
 {
-	drop(m, first, count, 1);
+	struct memory_batch b = {.memory = m};
+
+	drop(&b, first, count, 1);
+	memory_batch_flush(&b);
 }
 
 unsigned memory_refs(struct memory *m, frame_t frame)
 {
 	check_range(m, frame, 1);
-	return (uint32_t)atomic_load(&m->frames[frame].counts);
+	return (uint32_t)atomic_load(&m->counts[frame]);
 }
 
 void memory_pin(struct memory *m, frame_t first, unsigned count)
 {
 	check_range(m, first, count);
 	for (unsigned i = 0; i < count; i++)
-		atomic_fetch_add(&m->frames[first + i].counts, PIN_ONE);
+		atomic_fetch_add(&m->counts[first + i], PIN_ONE);
 }
 
 void memory_unpin(struct memory *m, frame_t first, unsigned count)
 {
-	drop(m, first, count, PIN_ONE);
+	struct memory_batch b = {.memory = m};
+
+	drop(&b, first, count, PIN_ONE);
+	memory_batch_flush(&b);
 }
 
 bool memory_pinned(struct memory *m, frame_t frame)
 {
 	check_range(m, frame, 1);
-	return atomic_load(&m->frames[frame].counts) >= PIN_ONE;
+	return atomic_load(&m->counts[frame]) >= PIN_ONE;
 }
 
 void *memory_ptr(struct memory *m, frame_t frame)
@@ -438,4 +392,36 @@ uint64_t memory_usage(struct memory *m, enum memory_kind kind)
 uint64_t memory_total_size(struct memory *m)
 {
 	return atomic_load(&m->size);
+}
+
+uint64_t memory_total_usage(struct memory *m)
+{
+	struct stat st;
+
+	return fstat(m->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+}
+
+int memory_update_usage(struct memory *m, uint64_t held[MEMORY_KINDS])
+{
+	uint8_t committed[CHUNK_PAGES];
+	frame_t end;
+
+	memset(held, 0, MEMORY_KINDS * sizeof(*held));
+	pthread_mutex_lock(&m->lock);
+	end = memory_fresh(m);
+	pthread_mutex_unlock(&m->lock);
+	for (frame_t f = 0; f < end; f += CHUNK_PAGES) {
+		/* Frame 0 is nobody's, and range checks know it. */
+		frame_t from = f ? f : 1;
+		int r = memory_committed(m, from, f + CHUNK_PAGES - from, committed);
+
+		if (r < 0)
+			return r;
+		pthread_mutex_lock(&m->lock);
+		for (frame_t i = from; i < f + CHUNK_PAGES; i++)
+			if (committed[i - from] && m->tags[i] & TAG_USED)
+				held[m->tags[i] & TAG_KIND] += PAGE_SIZE;
+		pthread_mutex_unlock(&m->lock);
+	}
+	return 0;
 }

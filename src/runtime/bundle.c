@@ -12,10 +12,12 @@
 #include "libocispec/ocispec.h"
 #include "runtime/files.h"
 #include "runtime/refusals.h"
+#include "runtime/warnings.h"
 
-static int load_config(struct bundle *b, struct error *err)
+static int load_config(struct bundle *b, const char *name, struct error *err)
 {
-	cleanup_free char *path = string_format("%s/config.json", b->path);
+	cleanup_free char *path = name[0] == '/' ? strdup(name)
+						 : string_format("%s/%s", b->path, name);
 	cleanup_free char *why = NULL;
 	ssize_t len = path ? file_read(AT_FDCWD, path, OCI_MAX_TEXT, &b->text) : -ENOMEM;
 
@@ -47,7 +49,12 @@ static int find_rootfs(struct bundle *b, struct error *err)
 	return 0;
 }
 
-int bundle_load(const char *path, struct bundle *b, struct error *err)
+/*T:110 What is to be run
+ * A bundle is a directory with config.json and a root file system. libocispec turns the text into
+ * structs by tables, and names the path of whatever is wrong in it (`process.args: …`). What husk
+ * cannot do is refused by its name, here, before anything was made: nothing is skipped in silence.
+ */
+int bundle_load(const char *path, const char *config, struct bundle *b, struct error *err)
 {
 	int r;
 
@@ -55,12 +62,16 @@ int bundle_load(const char *path, struct bundle *b, struct error *err)
 	b->path = realpath(path ? path : ".", NULL);
 	if (!b->path)
 		return error_errno(err, -errno, "bundle \"%s\"", path ? path : ".");
-	r = load_config(b, err);
+	r = load_config(b, config ? config : "config.json", err);
 	if (!r)
 		r = refuse_unsupported(b->config, err);
 	if (!r)
 		r = find_rootfs(b, err);
-	return r;
+	if (r < 0)
+		return r;
+	warn_of_capabilities(b->config->process);
+	warn_of_mount_label(b->config);
+	return 0;
 }
 
 void bundle_free(struct bundle *b)

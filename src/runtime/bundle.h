@@ -15,10 +15,11 @@ struct bundle {
 };
 
 /*
- * Reads and checks the bundle at path (NULL: the current directory): config.json is valid, asks for
+ * Reads and checks the bundle at path (NULL: the current directory): config.json (or the file config,
+ * relative to the bundle) is valid, asks for
  * nothing that is not done yet (refusals.h), and its root is a directory.
  */
-int bundle_load(const char *path, struct bundle *b, struct error *err);
+int bundle_load(const char *path, const char *config, struct bundle *b, struct error *err);
 void bundle_free(struct bundle *b);
 
 #endif

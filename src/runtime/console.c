@@ -124,8 +124,8 @@ static void send_end_of_file(const struct proxy *p)
 
 /* ---- signals ------------------------------------------------------------------------------- */
 
-/* True when the child has ended; *status is its wait status. */
-static bool reap(const struct proxy *p, int *status)
+/* 1 when the child has ended, with its wait status in *status; 0 when it lives; a negative errno. */
+static int reap(const struct proxy *p, int *status)
 {
 	for (;;) {
 		int s;
@@ -133,22 +133,27 @@ static bool reap(const struct proxy *p, int *status)
 
 		if (pid == p->child) {
 			*status = s;
-			return true;
+			return 1;
 		}
-		if (pid <= 0)
-			return false;
+		if (pid == 0)
+			return 0;
+		if (pid < 0 && errno != EINTR)
+			return -errno;
 	}
 }
 
-static bool handle_signals(const struct proxy *p, int signals, int *status)
+/* As reap(). */
+static int handle_signals(const struct proxy *p, int signals, int *status)
 {
 	struct signalfd_siginfo si;
+	int r;
 
 	while (read(signals, &si, sizeof(si)) == sizeof(si)) {
 		switch (si.ssi_signo) {
 		case SIGCHLD:
-			if (reap(p, status))
-				return true;
+			r = reap(p, status);
+			if (r)
+				return r;
 			break;
 		case SIGWINCH:
 			copy_size(p);
@@ -163,7 +168,7 @@ static bool handle_signals(const struct proxy *p, int signals, int *status)
 			kill(p->child, si.ssi_signo);
 		}
 	}
-	return false;
+	return 0;
 }
 
 /* ---- the loop ------------------------------------------------------------------------------ */
@@ -193,8 +198,12 @@ static int loop(struct proxy *p, int signals, int *status)
 			p->input = false;
 			send_end_of_file(p);
 		}
-		if (f[0].revents && handle_signals(p, signals, status))
-			return 0;
+		if (f[0].revents) {
+			int r = handle_signals(p, signals, status);
+
+			if (r)
+				return r < 0 ? r : 0;
+		}
 	}
 }
 
@@ -206,7 +215,9 @@ int console_wait(struct console *con, pid_t child, int master, int *exit_status,
 	if (master >= 0)
 		open_user_terminal(&p);
 	/* It may have ended before the first signal was looked at. */
-	r = reap(&p, &status) ? 0 : loop(&p, con->signals, &status);
+	r = reap(&p, &status);
+	if (r == 0)
+		r = loop(&p, con->signals, &status);
 	if (master >= 0) {
 		drain(&p);
 		close_user_terminal(&p);

@@ -18,10 +18,13 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "libocispec/ocispec.h"
+#include "platform/platform.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/cgroup/systemd.h"
 #include "runtime/fifo.h"
 #include "runtime/files.h"
 #include "runtime/hooks.h"
+#include "runtime/idmap.h"
 #include "runtime/launch.h"
 #include "runtime/lock.h"
 #include "runtime/namespaces.h"
@@ -30,7 +33,6 @@
 
 #define ID_MAX 1024
 #define ID_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-."
-#define CONTROL_BACKLOG 64
 
 /* ---- finding ------------------------------------------------------------------------------- */
 
@@ -69,6 +71,11 @@ int container_load(const struct runtime_options *o, const char *id, bool locked,
 			r = does_not_exist(id, err);
 		else if (c->lock_fd < 0)
 			r = error_errno(err, c->lock_fd, "cannot lock container \"%s\"", id);
+	}
+	if (!r) {
+		r = state_set_control_socket(c);
+		if (r < 0)
+			error_errno(err, r, "cannot open %s", c->dir);
 	}
 	if (!r) {
 		r = state_load(c, err);
@@ -217,11 +224,17 @@ static int check_terminal(const struct create_options *x, bool terminal, bool ke
 	return 0;
 }
 
-static int open_kvm(struct error *err)
+/* Without it, only where it may be missing: then -errno is for the sandbox to judge. */
+static int open_kvm(const struct settings *s, int *kvm, struct error *err)
 {
-	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-
-	return fd < 0 ? error_errno(err, -errno, "cannot open /dev/kvm") : fd;
+	*kvm = -ENODEV;
+	if (!strcmp(s->platform, "ptrace"))
+		return 0;
+	*kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (*kvm >= 0)
+		return 0;
+	*kvm = -errno;
+	return strcmp(s->platform, "auto") ? error_errno(err, *kvm, "cannot open /dev/kvm") : 0;
 }
 
 static int open_control(const struct container *c, struct error *err)
@@ -237,8 +250,8 @@ static int open_control(const struct container *c, struct error *err)
 	mask = umask(0077);
 	r = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
 	umask(mask);
-	if (r < 0 || listen(fd, CONTROL_BACKLOG) < 0)
-		return error_errno(err, r < 0 ? r : -errno, "cannot listen on %s", addr.sun_path);
+	if (r < 0)
+		return error_errno(err, r, "cannot bind %s", addr.sun_path);
 	return steal_fd(&fd);
 }
 
@@ -250,30 +263,69 @@ static int save_config(const struct container *c, const struct bundle *b, struct
 	return r < 0 ? error_errno(err, r, "cannot write %s", path ? path : c->dir) : 0;
 }
 
+/* Device rules do not count: a rootless container has the host's permissions for its devices. */
+static bool asks_for_limits(const struct oci_resources *r)
+{
+	return r && (r->memory || r->cpu || r->pids || r->block_io || r->n_hugepage_limits ||
+		     r->network || r->n_rdma || r->unified.n);
+}
+
+/* Where the cgroup is to be: config.json says, or systemd, which makes it at once. */
+static int plan_cgroup(struct launch *l, struct container *c, struct error *err)
+{
+	const struct oci_config *config = l->bundle->config;
+	const char *path = config->linux->cgroups_path;
+	int r;
+
+	if (!l->options->systemd_cgroup)
+		return cgroup_plan(path, c->id, &c->cgroup_path, err);
+	r = systemd_scope_start(path, c->id, config->linux->resources, &config->annotations, &l->scope,
+				err);
+	if (r < 0)
+		return r;
+	c->systemd_scope = strdup(l->scope.unit);
+	if (!c->systemd_scope)
+		return error_set(err, -ENOMEM, "out of memory");
+	return cgroup_plan(l->scope.control_group, c->id, &c->cgroup_path, err);
+}
+
 /*
  * Writes down where the cgroup will be before it is made: whatever happens, delete finds it. A
- * rootless caller that may not make one does without, unless limits are asked for.
+ * rootless caller that may not make one does without, unless limits are asked for; the container then
+ * stays in the caller's, which *visible says is what it sees as its own.
  */
-static int make_cgroup(struct container *c, const struct oci_config *config, struct error *err)
+static int make_cgroup(struct launch *launch, struct container *c, char **visible,
+		       struct error *err)
 {
-	const struct oci_linux *l = config->linux;
-	int r = cgroup_plan(l->cgroups_path, c->id, &c->cgroup_path, err);
+	const struct oci_linux *l = launch->bundle->config->linux;
+	int r = plan_cgroup(launch, c, err);
 
 	if (!r)
 		r = state_save(c, false, err);
 	if (r < 0 || !c->cgroup_path)
 		return r;
-	r = cgroup_create(c->cgroup_path, err);
+	r = cgroup_create(c->cgroup_path, c->systemd_scope, err);
 	if (!r)
 		return cgroup_apply(c->cgroup_path, l->resources, err);
-	if ((r == -EACCES || r == -EPERM || r == -EROFS) && !l->cgroups_path) {
-		log_warning("no cgroup for \"%s\": %s", c->id, err->msg);
-		error_free(err);
-		cgroup_destroy(c->cgroup_path, NULL);
-		free(steal_ptr(&c->cgroup_path));
-		return state_save(c, false, err);
-	}
-	return r;
+	if ((r != -EACCES && r != -EPERM && r != -EROFS) || l->cgroups_path ||
+	    asks_for_limits(l->resources))
+		return r;
+	log_warning("no cgroup for \"%s\": %s", c->id, err->msg);
+	error_free(err);
+	cgroup_destroy(c->cgroup_path, NULL);
+	free(steal_ptr(&c->cgroup_path));
+	r = cgroup_plan(NULL, NULL, visible, err);
+	return r < 0 ? r : state_save(c, false, err);
+}
+
+int container_join_cgroup(const struct container *c, struct error *err)
+{
+	int r = c->cgroup_path ? cgroup_join(c->cgroup_path, err) : 0;
+
+	if ((r != -EACCES && r != -EPERM) || !c->systemd_scope)
+		return r;
+	error_free(err);
+	return systemd_scope_join(c->systemd_scope, err);
 }
 
 /* All that is made before the child; the directory exists and is locked. */
@@ -282,17 +334,18 @@ static int prepare_and_launch(struct launch *l, struct container *c, int console
 {
 	const struct oci_config *config = l->bundle->config;
 	cleanup_close int kvm = -1, control = -1, fifo = -1;
+	cleanup_free char *visible_cgroup = NULL;
 	int r = describe(c, l->bundle, err);
 
 	if (!r)
 		r = save_config(c, l->bundle, err);
 	if (!r)
-		r = make_cgroup(c, config, err);
+		r = make_cgroup(l, c, &visible_cgroup, err);
 	if (r < 0)
 		return r;
-	kvm = open_kvm(err);
-	if (kvm < 0)
-		return kvm;
+	r = open_kvm(&l->settings, &kvm, err);
+	if (r < 0)
+		return r;
 	control = open_control(c, err);
 	if (control < 0)
 		return control;
@@ -300,10 +353,14 @@ static int prepare_and_launch(struct launch *l, struct container *c, int console
 			   err);
 	if (fifo < 0)
 		return fifo;
+	l->visible_cgroup = c->cgroup_path ? c->cgroup_path : visible_cgroup;
 	l->kvm_fd = kvm;
 	l->control_fd = control;
 	l->fifo_fd = fifo;
-	return launch_container(l, c, console, launched, err);
+	cgroup_memory_open(c->cgroup_path, &l->memory);
+	r = launch_container(l, c, console, launched, err);
+	cgroup_memory_close(&l->memory);
+	return r;
 }
 
 static int make_in_dir(struct launch *l, struct container *c, int console, int *master,
@@ -312,6 +369,8 @@ static int make_in_dir(struct launch *l, struct container *c, int console, int *
 	struct launched launched = {.master = -1};
 	int r = prepare_and_launch(l, c, console, &launched, err);
 
+	systemd_scope_release(&l->scope);
+	systemd_scope_free(&l->scope);
 	if (!r) {
 		*master = launched.master;
 		return 0;
@@ -320,9 +379,31 @@ static int make_in_dir(struct launch *l, struct container *c, int console, int *
 		close(launched.master);
 	/* The first error is the one to tell; what is left is `delete --force`'s. */
 	container_tear_down(c, NULL);
+	if (launched.resctrl_joined)
+		container_give_back(c, l->bundle->config);
 	if (launched.hooks_started)
 		container_run_poststop(c, l->bundle->config);
 	return r;
+}
+
+/* --platform goes before the container's own annotation. */
+static int override_platform(struct settings *s, const char *name, struct error *err)
+{
+	enum platform_kind kind;
+
+	if (!platform_kind_of(name, &kind))
+		return error_set(err, -EINVAL,
+				 "--platform: expected kvm, ptrace or auto, found \"%.40s\"", name);
+	s->platform = name;
+	return 0;
+}
+
+/* What the annotations may ask for and this husk cannot do. */
+static int refuse_settings(const struct settings *s, struct error *err)
+{
+	if (s->trace)
+		return error_set(err, -ENOTSUP, "annotations[org.husk.trace]: this husk cannot trace");
+	return 0;
 }
 
 int container_make(const struct runtime_options *o, const char *id, const struct create_options *x,
@@ -337,16 +418,14 @@ int container_make(const struct runtime_options *o, const char *id, const struct
 
 	*master = -1;
 	l.preserve_fds = x->preserve_fds;
+	ns.runtime_mounts = -1;
 	for (int i = 0; i < NAMESPACE_TYPES; i++)
 		ns.fd[i] = -1;
 	r = container_check_id(id, err);
-	if (!r && o->systemd_cgroup)
-		r = error_set(err, -ENOTSUP, "--systemd-cgroup: not supported yet; husk manages cgroups "
-					     "itself (cgroupfs)");
 	if (!r)
 		r = container_check_descriptors(x->preserve_fds, err);
 	if (!r)
-		r = bundle_load(x->bundle, &b, err);
+		r = bundle_load(x->bundle, x->config, &b, err);
 	if (!r)
 		r = add_activation(b.config->process, &l.preserve_fds, err);
 	if (!r) {
@@ -354,7 +433,15 @@ int container_make(const struct runtime_options *o, const char *id, const struct
 		r = check_terminal(x, l.terminal, keep_terminal, err);
 	}
 	if (!r)
+		r = settings_read(b.config, &l.settings, err);
+	if (!r && o->platform)
+		r = override_platform(&l.settings, o->platform, err);
+	if (!r)
+		r = refuse_settings(&l.settings, err);
+	if (!r)
 		r = namespaces_open(b.config, &ns, err);
+	if (!r)
+		r = idmap_open(b.config, b.path, &ns, &l.idmapped, err);
 	if (!r && x->console_socket) {
 		console = terminal_connect(x->console_socket, err);
 		r = console < 0 ? console : 0;
@@ -368,6 +455,7 @@ int container_make(const struct runtime_options *o, const char *id, const struct
 		r = make_in_dir(&l, c, console, master, err);
 	}
 	namespaces_close(&ns);
+	idmap_close(b.config, l.idmapped);
 	bundle_free(&b);
 	if (r < 0) {
 		container_free(c);
@@ -401,8 +489,9 @@ static int run_poststart(struct container *c, struct error *err)
 	if (config->hooks && config->hooks->n_poststart) {
 		cleanup_free char *state = state_oci_json(c, "running", c->pid, false);
 
-		r = state ? hooks_run("poststart", config->hooks->poststart,
-				      config->hooks->n_poststart, state, err)
+		struct hook_setting s = {"poststart", c->bundle, state, &config->annotations};
+
+		r = state ? hooks_run(&s, config->hooks->poststart, config->hooks->n_poststart, err)
 			  : error_set(err, -ENOMEM, "out of memory");
 	}
 	oci_config_free(config);
@@ -414,11 +503,15 @@ int container_start(const struct runtime_options *o, struct container *c, struct
 	cleanup_close int pidfd = -1;
 	int r;
 
-	if (c->status == STATUS_RUNNING || c->status == STATUS_PAUSED)
+	if (c->status == STATUS_RUNNING)
 		return error_set(err, -EINVAL, "cannot start an already running container");
+	if (c->status == STATUS_PAUSED)
+		return error_set(err, -EINVAL, "cannot start a container in the paused state");
 	if (c->status != STATUS_CREATED)
 		return error_set(err, -EINVAL, "cannot start a container that has stopped");
 	pidfd = process_open(c->pid, c->pid_start);
+	if (pidfd < 0 && pidfd != -ESRCH)
+		return error_errno(err, pidfd, "cannot open process %d", c->pid);
 	if (pidfd < 0)
 		return error_set(err, -EINVAL, "cannot start a container that has stopped");
 	r = fifo_release(c->dir, pidfd, err);

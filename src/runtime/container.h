@@ -22,6 +22,15 @@ int container_make(const struct runtime_options *o, const char *id, const struct
  */
 int container_tear_down(struct container *c, struct error *err);
 
+/*
+ * Moves the calling process into the container's cgroup, if it has one; by systemd, where that made it
+ * and the caller may not.
+ */
+int container_join_cgroup(const struct container *c, struct error *err);
+
+/* Gives back what container_tear_down() does not know of: its share of caches (resctrl.h). */
+void container_give_back(const struct container *c, const struct oci_config *config);
+
 /* The poststop hooks of its config.json; what fails is logged (runtime.md, Lifecycle). */
 void container_run_poststop(struct container *c, const struct oci_config *config);
 

@@ -124,9 +124,7 @@ int copy_up(int from, int to, struct error *err)
 
 	if (r < 0)
 		return error_errno(err, r, "tmpcopyup: cannot copy what is covered");
-	/* The top directory keeps its owner and mode, as if nothing had been mounted. */
-	if (fstat(from, &st) == 0 &&
-	    (fchownat(to, ".", st.st_uid, st.st_gid, 0) < 0 || fchmodat(to, ".", st.st_mode & 07777, 0)))
+	if (fstat(from, &st) == 0 && fchownat(to, ".", st.st_uid, st.st_gid, 0) < 0)
 		return error_errno(err, -errno, "tmpcopyup: cannot set the owner of the mount");
 	return 0;
 }

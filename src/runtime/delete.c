@@ -11,11 +11,14 @@
 #include "base/log.h"
 #include "libocispec/ocispec.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/cgroup/systemd.h"
 #include "runtime/container.h"
 #include "runtime/files.h"
 #include "runtime/hooks.h"
 #include "runtime/lock.h"
+#include "runtime/resctrl.h"
 #include "runtime/state.h"
+#include "sandbox/client.h"
 
 #define DEATH_TIMEOUT_MS 10000
 
@@ -34,15 +37,19 @@ static int kill_init(const struct container *c, struct error *err)
 {
 	cleanup_close int pidfd = process_open(c->pid, c->pid_start);
 
-	if (pidfd < 0)
+	if (pidfd == -ESRCH)
 		return 0;
+	if (pidfd < 0)
+		return error_errno(err, pidfd, "cannot open process %d", c->pid);
 	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
 		return error_errno(err, -errno, "cannot kill process %d", c->pid);
 	if (c->cgroup_path && cgroup_is_frozen(c->cgroup_path))
 		cgroup_freeze(c->cgroup_path, false, NULL);
-	if (process_wait_end(pidfd, DEATH_TIMEOUT_MS) < 0)
-		return error_set(err, -ETIMEDOUT, "process %d survives SIGKILL", c->pid);
-	return 0;
+	int r = process_wait_end(pidfd, DEATH_TIMEOUT_MS);
+
+	if (r == -ETIMEDOUT)
+		return error_set(err, r, "process %d survives SIGKILL", c->pid);
+	return r < 0 ? error_errno(err, r, "cannot wait for process %d", c->pid) : 0;
 }
 
 int container_tear_down(struct container *c, struct error *err)
@@ -53,12 +60,26 @@ int container_tear_down(struct container *c, struct error *err)
 	keep_first(&r, kill_init(c, &e), err, &e);
 	if (c->cgroup_path) {
 		keep_first(&r, cgroup_kill(c->cgroup_path, &e), err, &e);
+		if (c->systemd_scope && systemd_scope_stop(c->systemd_scope, &e) < 0) {
+			log_warning("%s", e.msg);
+			error_free(&e);
+		}
 		keep_first(&r, cgroup_destroy(c->cgroup_path, &e), err, &e);
 	}
 	/* While something survives the state must too, or nobody could ever clean it up. */
 	if (!r)
 		keep_first(&r, state_remove_dir(c, &e), err, &e);
 	return r;
+}
+
+void container_give_back(const struct container *c, const struct oci_config *config)
+{
+	const struct oci_intel_rdt *rdt = config->linux->intel_rdt;
+	cleanup_free char *root = rdt ? resctrl_find() : NULL;
+	cleanup_error struct error e = ERROR_INIT;
+
+	if (root && resctrl_leave(rdt, root, c->id, &e) < 0)
+		log_warning("%s", e.msg);
 }
 
 void container_run_poststop(struct container *c, const struct oci_config *config)
@@ -71,14 +92,50 @@ void container_run_poststop(struct container *c, const struct oci_config *config
 	state = state_oci_json(c, "stopped", 0, false);
 	/* One that fails does not stop those after it. */
 	for (size_t i = 0; state && i < h->n_poststop; i++) {
+		struct hook_setting s = {"poststop", c->bundle, state, &config->annotations};
 		cleanup_error struct error e = ERROR_INIT;
 
-		if (hooks_run("poststop", &h->poststop[i], 1, state, &e) < 0)
+		if (hooks_run(&s, &h->poststop[i], 1, &e) < 0)
 			log_warning("%s", e.msg);
 	}
 }
 
-/* The directory of a create that did not even get to writing its state. */
+/* ---- when the state does not say ------------------------------------------------------------ */
+
+/* Its cgroup is where the copy of its config.json, or else its name, puts it. */
+static int find_cgroup(struct container *c, struct error *err)
+{
+	cleanup_error struct error ignored = ERROR_INIT;
+	struct oci_config *config = NULL;
+	int r = state_load_config(c, &config, &ignored);
+
+	free(c->cgroup_path);
+	r = cgroup_plan(r < 0 || !config->linux ? NULL : config->linux->cgroups_path, c->id,
+			&c->cgroup_path, err);
+	oci_config_free(config);
+	return r;
+}
+
+/* Who listens at its control socket, if anybody does, is its sandbox. */
+static int find_sandbox(struct container *c, struct error *err)
+{
+	pid_t pid = sandbox_pid(c->control_socket, err);
+	char state;
+
+	if (pid == -ECONNREFUSED || pid == -ENOENT) {
+		error_free(err);
+		return 0;
+	}
+	if (pid < 0 || process_stat(pid, &c->pid_start, &state) < 0)
+		return pid < 0 ? pid : 0;
+	c->pid = pid;
+	return 0;
+}
+
+/*
+ * The directory of a create that did not get to writing its state, or of a container whose state is
+ * damaged: its sandbox may live, and is found by its cgroup and its control socket.
+ */
 static int delete_remains(const struct runtime_options *o, const char *id, struct error *err)
 {
 	struct container *c;
@@ -87,15 +144,23 @@ static int delete_remains(const struct runtime_options *o, const char *id, struc
 
 	if (r < 0)
 		return r;
-	if (lstat(c->dir, &st) < 0) {
-		r = -ENOENT;
-	} else {
+	if (lstat(c->dir, &st) < 0)
+		r = errno == ENOENT ? error_set(err, -ENOENT, "container \"%s\" does not exist", id)
+				    : error_errno(err, -errno, "cannot look at %s", c->dir);
+	if (!r) {
 		c->lock_fd = lock_container(c->dir);
-		r = c->lock_fd < 0 ? c->lock_fd : state_remove_dir(c, err);
+		if (c->lock_fd < 0)
+			r = error_errno(err, c->lock_fd, "cannot lock container \"%s\"", id);
 	}
+	if (!r)
+		r = state_set_control_socket(c);
+	if (!r)
+		r = find_cgroup(c, err);
+	if (!r)
+		r = find_sandbox(c, err);
+	if (!r)
+		r = container_tear_down(c, err);
 	container_free(c);
-	if (r == -ENOENT)
-		return error_set(err, r, "container \"%s\" does not exist", id);
 	return r;
 }
 
@@ -105,12 +170,10 @@ int container_delete(const struct runtime_options *o, const char *id, bool force
 	struct container *c;
 	int r = container_load(o, id, true, &c, err);
 
+	/* Only where the state is missing or damaged force knows better than to stop here. */
+	if (r < 0 && r != -ENOENT && !(r == -EBADMSG && force))
+		return r;
 	if (r < 0) {
-		/* Not even force makes sense of an id that is none. */
-		if (r == -EINVAL && container_check_id(id, NULL) < 0)
-			return r;
-		if (r != -ENOENT && !force)
-			return r;
 		r = delete_remains(o, id, err);
 		return r == -ENOENT && force ? (error_free(err), 0) : r;
 	}
@@ -124,8 +187,10 @@ int container_delete(const struct runtime_options *o, const char *id, bool force
 	if (state_load_config(c, &config, NULL) < 0)
 		config = NULL;
 	r = container_tear_down(c, err);
-	if (!r && config)
+	if (!r && config) {
+		container_give_back(c, config);
 		container_run_poststop(c, config);
+	}
 	oci_config_free(config);
 	container_free(c);
 	return r;

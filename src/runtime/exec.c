@@ -24,10 +24,14 @@
 #include "runtime/console.h"
 #include "runtime/container.h"
 #include "runtime/files.h"
+#include "runtime/pidfd_socket.h"
 #include "runtime/refusals.h"
 #include "runtime/rootfs.h"
+#include "runtime/scheduling.h"
+#include "runtime/state.h"
 #include "runtime/sync.h"
 #include "runtime/terminal.h"
+#include "runtime/warnings.h"
 #include "sandbox/client.h"
 
 #define PRESERVE_MAX 1000
@@ -43,6 +47,12 @@ struct execution {
 
 /* ---- the helper ---------------------------------------------------------------------------- */
 
+/* Standard error is the command's as well, who stays until the end: there is somebody to tell. */
+static bool can_tell(const struct execution *e)
+{
+	return !e->x->detach && e->terminal.slave < 0;
+}
+
 /*
  * The helper's own copies would keep pipes open that the process has closed. Its controlling
  * terminal stays its own without a descriptor.
@@ -53,7 +63,7 @@ static void let_go(const struct execution *e, int conn, int signals)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	for (int fd = 0; null >= 0 && fd < 3; fd++)
-		if (fd != log_fd())
+		if (fd != log_fd() && !(fd == 2 && can_tell(e)))
 			dup2(null, fd);
 	close_all_but(3, keep, sizeof(keep) / sizeof(*keep));
 }
@@ -95,8 +105,13 @@ static int start_process(struct execution *e, int *conn, struct error *err)
 
 static int prepare_helper(struct execution *e, struct error *err)
 {
-	int r = e->c->cgroup_path ? cgroup_join(e->c->cgroup_path, err) : 0;
+	const struct oci_exec_cpu_affinity *a = e->process->exec_cpu_affinity;
+	int r = scheduling_set_affinity(a ? a->initial : NULL, "process.execCPUAffinity.initial", err);
 
+	if (!r)
+		r = container_join_cgroup(e->c, err);
+	if (!r)
+		r = scheduling_set_affinity(a ? a->final : NULL, "process.execCPUAffinity.final", err);
 	if (r < 0)
 		return r;
 	if (e->terminal.slave < 0)
@@ -132,14 +147,36 @@ static _Noreturn void helper_main(struct execution *e)
 	}
 	let_go(e, conn, signals);
 	/* The command notes the pid before a short-lived process is gone. */
-	sync_step(e->sync, SYNC_READY, -1, NULL);
+	if (sync_step(e->sync, SYNC_READY, -1, &err) < 0) {
+		log_error("exec failed: %s", err.msg ? err.msg : "no reason");
+		sync_send_error(e->sync, &err);
+		_exit(255);
+	}
 	close(e->sync);
-	if (sandbox_exec_wait(conn, signals, &status, &err) < 0)
-		end_like(SIGKILL); /* the sandbox died, and all its processes with it */
+	if (sandbox_exec_wait(conn, signals, &status, &err) < 0) {
+		/* The connection is the process' life: it dies with this helper. */
+		log_error("exec failed: lost the process: %s", err.msg ? err.msg : "no reason");
+		_exit(255);
+	}
 	end_like(status);
 }
 
 /* ---- the command --------------------------------------------------------------------------- */
+
+/* The container's own process says what the sandbox is like already. */
+static int check_process(const struct container *c, const struct oci_process *p, struct error *err)
+{
+	struct oci_config *config;
+	int r = state_load_config(c, &config, err);
+
+	if (r < 0)
+		return r;
+	r = refuse_unsupported_exec(p, config->process, err);
+	oci_config_free(config);
+	if (!r)
+		warn_of_capabilities(p);
+	return r;
+}
 
 static int check(const struct container *c, const struct oci_process *p,
 		 const struct exec_options *x, struct error *err)
@@ -149,7 +186,8 @@ static int check(const struct container *c, const struct oci_process *p,
 	if (c->status == STATUS_STOPPED)
 		return error_set(err, -ESRCH, "cannot exec in a stopped container");
 	if (c->status == STATUS_PAUSED && !x->ignore_paused)
-		return error_set(err, -EBUSY, "cannot exec in a paused container (use --ignore-paused)");
+		return error_set(err, -EBUSY, "cannot exec in a paused container (use --ignore-paused "
+					   "to override)");
 	if (c->status == STATUS_CREATING)
 		return error_set(err, -EAGAIN, "cannot exec in a container that is being created");
 	if (p->terminal && x->detach && !x->console_socket)
@@ -160,7 +198,7 @@ static int check(const struct container *c, const struct oci_process *p,
 	if (x->preserve_fds > PRESERVE_MAX)
 		return error_set(err, -EINVAL, "--preserve-fds: at most %d", PRESERVE_MAX);
 	r = container_check_descriptors(x->preserve_fds, err);
-	return r < 0 ? r : refuse_unsupported_process(p, err);
+	return r < 0 ? r : check_process(c, p, err);
 }
 
 /* A terminal in the container's own devpts, so that the process finds it by name. */
@@ -200,8 +238,11 @@ static int attend_helper(int sync, pid_t helper, const struct exec_options *x, s
 		return error_set(err, m->value ? m->value : -EIO, "%s", m->text);
 	r = write_pid_file(x->pid_file, helper, err);
 	if (!r)
-		sync_send(sync, SYNC_GO, 0, -1, NULL);
-	return r;
+		r = pidfd_socket_send(x->pidfd_socket, helper, 0, err);
+	if (r < 0)
+		return r;
+	r = sync_send(sync, SYNC_GO, 0, -1, NULL);
+	return r < 0 ? error_errno(err, r, "cannot talk to the helper process") : 0;
 }
 
 /* The helper is forked; gives the terminal away and waits until the process runs. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "runtime/files.h"
 
 #define FIFO_NAME "exec.fifo"
+#define ANSWER_MAX 2048 /* bytes; less than PIPE_BUF, so it comes whole */
 
 static char *fifo_path(const char *dir)
 {
@@ -39,12 +41,16 @@ int fifo_create(const char *dir, uid_t owner, gid_t group, struct error *err)
 	return r < 0 ? error_errno(err, -errno, "cannot open %s", path) : r;
 }
 
-bool fifo_exists(const char *dir)
+int fifo_exists(const char *dir)
 {
 	cleanup_free char *path = fifo_path(dir);
 	struct stat st;
 
-	return path && lstat(path, &st) == 0;
+	if (!path)
+		return -ENOMEM;
+	if (lstat(path, &st) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : -errno;
 }
 
 int fifo_wait(int path_fd, struct error *err)
@@ -54,17 +60,39 @@ int fifo_wait(int path_fd, struct error *err)
 	do {
 		fd = hostproc_reopen(path_fd, O_WRONLY);
 	} while (fd == -EINTR);
-	if (fd < 0)
-		return error_errno(err, fd, "cannot open the exec fifo");
-	int r = write_all(fd, "0", 1);
+	return fd < 0 ? error_errno(err, fd, "cannot open the exec fifo") : steal_fd(&fd);
+}
 
+int fifo_answer(int path_fd, const struct error *why, struct error *err)
+{
+	cleanup_close int fd = path_fd;
+	const char *text = !why ? "0" : why->msg ? why->msg : "it failed";
+	size_t n = strlen(text);
+	int r;
+
+	/* As one piece, and one that cannot be taken for success. */
+	r = write_all(fd, text, n > ANSWER_MAX ? ANSWER_MAX : n);
 	return r < 0 ? error_errno(err, r, "cannot write to the exec fifo") : 0;
+}
+
+/* What came of it: a lone "0" is success. */
+static int read_answer(int fd, struct error *err)
+{
+	char text[ANSWER_MAX + 1];
+	ssize_t n = read(fd, text, ANSWER_MAX);
+
+	if (n < 0)
+		return error_errno(err, -errno, "cannot read the container's answer");
+	if (n == 0)
+		return error_set(err, -ESRCH, "cannot start a container that has stopped");
+	text[n] = '\0';
+	return strcmp(text, "0") ? error_set(err, -EIO, "%s", text) : 0;
 }
 
 int fifo_release(const char *dir, int pidfd, struct error *err)
 {
 	cleanup_free char *path = fifo_path(dir);
-	char byte;
+	int r;
 
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
@@ -83,12 +111,13 @@ int fifo_release(const char *dir, int pidfd, struct error *err)
 				continue;
 			return error_errno(err, -errno, "cannot wait for the container");
 		}
-		if (p[0].revents & POLLIN && read(fd, &byte, 1) == 1)
+		/* Also when it is dead: it may have said why after poll looked at the fifo. */
+		if (p[0].revents || p[1].revents) {
+			r = read_answer(fd, err);
 			break;
-		if (p[1].revents || p[0].revents & (POLLHUP | POLLERR))
-			return error_set(err, -ESRCH, "cannot start a container that has stopped");
+		}
 	}
-	if (unlink(path) < 0 && errno != ENOENT)
+	if (!r && unlink(path) < 0 && errno != ENOENT)
 		return error_errno(err, -errno, "cannot remove %s", path);
-	return 0;
+	return r;
 }

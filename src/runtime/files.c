@@ -169,8 +169,10 @@ int process_stat(pid_t pid, unsigned long long *start, char *state)
 	cleanup_free char *text = NULL;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (file_read(AT_FDCWD, path, 65536, &text) < 0)
-		return -ESRCH;
+	ssize_t n = file_read(AT_FDCWD, path, 65536, &text);
+
+	if (n < 0)
+		return n == -ENOENT ? -ESRCH : n;
 	/* The command name may contain anything, so count from the last bracket: field 3 follows. */
 	char *p = strrchr(text, ')');
 
@@ -184,6 +186,7 @@ int process_open(pid_t pid, unsigned long long start)
 {
 	unsigned long long now;
 	char state;
+	int r;
 
 	if (pid <= 0)
 		return -ESRCH;
@@ -192,7 +195,10 @@ int process_open(pid_t pid, unsigned long long start)
 	if (fd < 0)
 		return errno == EINVAL ? -ESRCH : -errno;
 	/* Looked at after the open: if it matches now, the descriptor is of the right process. */
-	if (process_stat(pid, &now, &state) < 0 || now != start || state == 'Z' || state == 'X')
+	r = process_stat(pid, &now, &state);
+	if (r < 0)
+		return r;
+	if (now != start || state == 'Z' || state == 'X')
 		return -ESRCH;
 	return steal_fd(&fd);
 }
@@ -219,4 +225,13 @@ int wait_child(pid_t pid)
 		r = waitpid(pid, &status, 0);
 	} while (r < 0 && errno == EINTR);
 	return r < 0 ? -errno : status;
+}
+
+bool in_user_namespace(void)
+{
+	cleanup_fclose FILE *f = fopen("/proc/self/uid_map", "re");
+	unsigned inside, outside, count;
+
+	return f && fscanf(f, "%u %u %u", &inside, &outside, &count) == 3 &&
+	       (inside || outside || count != UINT32_MAX);
 }

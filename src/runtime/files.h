@@ -34,14 +34,23 @@ char *string_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Closes every descriptor from `first` on that is not among keep[0 … n-1] (unsorted, -1 allowed). */
 void close_all_but(int first, const int *keep, unsigned n);
 
-/* The start time of a process (field 22 of /proc/PID/stat) and its state letter. 0 or -ESRCH. */
+/*
+ * The start time of a process (field 22 of /proc/PID/stat) and its state letter. 0; -ESRCH: there is no
+ * such process; another errno: that cannot be found out.
+ */
 int process_stat(pid_t pid, unsigned long long *start, char *state);
 
-/* A pidfd of the process that had this pid and start time; -ESRCH when it is gone or a zombie. */
+/*
+ * A pidfd of the process that had this pid and start time; -ESRCH when it is gone or a zombie. Any other
+ * error leaves open whether it lives.
+ */
 int process_open(pid_t pid, unsigned long long start);
 
 /* Waits until the process behind pidfd has ended. 0, or -ETIMEDOUT after timeout_ms (-1: never). */
 int process_wait_end(int pidfd, int timeout_ms);
+
+/* Are we in a user namespace? Only in the first one every id stands for itself. */
+bool in_user_namespace(void);
 
 /* waitpid(2) that is not interrupted. Returns the wait status, or a negative errno. */
 int wait_child(pid_t pid);

@@ -18,10 +18,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/ending.h"
 #include "libocispec/ocispec.h"
 #include "runtime/files.h"
-
-#define OUTPUT_MAX 1024 /* bytes of a failed hook's output that its message shows */
 
 /* A file in memory with this content, at its beginning. */
 static int memory_file(const char *name, const char *content)
@@ -37,8 +36,24 @@ static int memory_file(const char *name, const char *content)
 	return steal_fd(&fd);
 }
 
+/* A file that an annotation names, for descriptor fd. The hook does not run without it. */
+static void send_to_file(const struct oci_map *annotations, const char *name, int fd)
+{
+	const char *path = annotations ? oci_map_get(annotations, name) : NULL;
+	int file;
+
+	if (!path)
+		return;
+	file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (file < 0 || dup2(file, fd) < 0) {
+		dprintf(2, "cannot open %s (%s): %s", path, name, strerror(errno));
+		_exit(127);
+	}
+}
+
 /* In the child. Does not return. Only calls that are safe after fork. */
-static _Noreturn void become_hook(const struct oci_hook *h, int in, int out)
+static _Noreturn void become_hook(const struct hook_setting *s, const struct oci_hook *h, int in,
+				  int out)
 {
 	char *no_env[] = {NULL};
 	char *only_path[] = {h->path, NULL};
@@ -48,9 +63,16 @@ static _Noreturn void become_hook(const struct oci_hook *h, int in, int out)
 	for (int sig = 1; sig < NSIG; sig++)
 		signal(sig, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) {
+		dprintf(out, "cannot set up its descriptors: %s", strerror(errno));
 		_exit(127);
+	}
+	send_to_file(s->annotations, "run.oci.hooks.stdout", 1);
+	send_to_file(s->annotations, "run.oci.hooks.stderr", 2);
 	close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
+	/* A bundle may be gone by the time of its poststop hooks: they run all the same. */
+	if (chdir(s->cwd) < 0 && chdir("/") < 0)
+		_exit(127);
 	execve(h->path, h->n_args ? h->args : only_path, h->n_env ? h->env : no_env);
 	dprintf(2, "cannot execute %s: %s", h->path, strerror(errno));
 	_exit(127);
@@ -86,72 +108,43 @@ static int wait_hook(pid_t pid, const struct oci_hook *h, bool *timed_out)
 	return wait_child(pid);
 }
 
-/* The last bytes that the hook wrote, fit for a message. malloc()ed. */
-static char *output_of(int out)
-{
-	struct stat st;
-	char *text = calloc(1, OUTPUT_MAX + 1);
-	off_t from;
-
-	if (!text || fstat(out, &st) < 0)
-		return text;
-	from = st.st_size > OUTPUT_MAX ? st.st_size - OUTPUT_MAX : 0;
-	ssize_t n = pread(out, text, OUTPUT_MAX, from);
-
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
-		n--;
-	text[n > 0 ? n : 0] = '\0';
-	return text;
-}
-
 static int hook_error(const char *kind, size_t i, const struct oci_hook *h, int status,
 		      bool timed_out, int out, struct error *err)
 {
-	cleanup_free char *output = output_of(out), *what = NULL;
+	cleanup_free char *what = string_format("hooks.%s[%zu] (%s)", kind, i, h->path);
 
-	if (timed_out)
-		what = string_format("took longer than %lld s", (long long)h->timeout);
-	else if (WIFSIGNALED(status))
-		what = string_format("died of signal %d", WTERMSIG(status));
-	else
-		what = string_format("failed with exit status %d", WEXITSTATUS(status));
-	if (!output || !what)
-		return error_set(err, -EIO, "hooks.%s[%zu] failed", kind, i);
-	return error_set(err, -EIO, "hooks.%s[%zu] (%s) %s%s%s", kind, i, h->path, what,
-			 *output ? ": " : "", output);
+	return error_ending(err, what ? what : kind, status, timed_out ? h->timeout : 0, out);
 }
 
-static int run_one(const char *kind, size_t i, const struct oci_hook *h, const char *state,
-		   struct error *err)
+static int run_one(const struct hook_setting *s, const struct oci_hook *h, size_t i, struct error *err)
 {
-	cleanup_close int in = memory_file("hook-state", state);
+	cleanup_close int in = memory_file("hook-state", s->state);
 	cleanup_close int out = memory_file("hook-output", "");
 	bool timed_out;
 	int status;
 
 	if (in < 0 || out < 0)
-		return error_errno(err, in < 0 ? in : out, "hooks.%s[%zu]", kind, i);
+		return error_errno(err, in < 0 ? in : out, "hooks.%s[%zu]", s->kind, i);
 	/* Appending, so that standard output and standard error do not overwrite each other. */
 	fcntl(out, F_SETFL, O_APPEND);
 	pid_t pid = fork();
 
 	if (pid < 0)
-		return error_errno(err, -errno, "hooks.%s[%zu]: cannot fork", kind, i);
+		return error_errno(err, -errno, "hooks.%s[%zu]: cannot fork", s->kind, i);
 	if (pid == 0)
-		become_hook(h, in, out);
+		become_hook(s, h, in, out);
 	status = wait_hook(pid, h, &timed_out);
 	if (status < 0)
-		return error_errno(err, status, "hooks.%s[%zu]: cannot wait", kind, i);
+		return error_errno(err, status, "hooks.%s[%zu]: cannot wait", s->kind, i);
 	if (status || timed_out)
-		return hook_error(kind, i, h, status, timed_out, out, err);
+		return hook_error(s->kind, i, h, status, timed_out, out, err);
 	return 0;
 }
 
-int hooks_run(const char *kind, const struct oci_hook *hooks, size_t n, const char *state,
-	      struct error *err)
+int hooks_run(const struct hook_setting *s, const struct oci_hook *hooks, size_t n, struct error *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		int r = run_one(kind, i, &hooks[i], state, err);
+		int r = run_one(s, &hooks[i], i, err);
 
 		if (r < 0)
 			return r;

@@ -10,10 +10,24 @@
 #include "runtime/runtime.h"
 #include "sandbox/client.h"
 
+/* A paused container's processes get the signal when it is resumed. */
+static int tell_all(struct container *c, int sig, struct error *err)
+{
+	int r = container_wake(c, err), k;
+
+	if (r < 0)
+		return r;
+	r = sandbox_kill_all(c->control_socket, sig, err);
+	k = container_sleep(c, r < 0 ? NULL : err);
+	return r < 0 ? r : k;
+}
+
 int container_kill(struct container *c, int sig, bool all, struct error *err)
 {
 	cleanup_close int pidfd = process_open(c->pid, c->pid_start);
 
+	if (pidfd < 0 && pidfd != -ESRCH)
+		return error_errno(err, pidfd, "cannot open process %d", c->pid);
 	if (pidfd < 0) {
 		/* Its helpers (`exec`) may outlive it for a moment. */
 		if (all && sig == SIGKILL && c->cgroup_path)
@@ -23,7 +37,7 @@ int container_kill(struct container *c, int sig, bool all, struct error *err)
 	/* With init the whole guest dies; every other signal is for the guest's processes, which only
 	 * the sandbox knows. */
 	if (all && sig != SIGKILL)
-		return sandbox_kill_all(c->control_socket, sig, err);
+		return tell_all(c, sig, err);
 	if (pidfd_send_signal(pidfd, sig, NULL, 0) < 0)
 		return errno == ESRCH
 			       ? error_set(err, -ESRCH, "container \"%s\" is not running", c->id)

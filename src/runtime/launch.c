@@ -27,8 +27,13 @@
 #include "base/log.h"
 #include "libocispec/ocispec.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/container.h"
 #include "runtime/files.h"
 #include "runtime/hooks.h"
+#include "runtime/netdevices.h"
+#include "runtime/resctrl.h"
+#include "runtime/scheduling.h"
+#include "runtime/pidfd_socket.h"
 #include "runtime/state.h"
 #include "runtime/sync.h"
 #include "runtime/terminal.h"
@@ -71,8 +76,11 @@ static int give_birth(const struct launch *l, struct error *err)
 	int r = set_oom_score(l->bundle->config, err);
 	pid_t pid;
 
-	if (!r && l->container->cgroup_path)
-		r = cgroup_join(l->container->cgroup_path, err);
+	if (!r)
+		r = container_join_cgroup(l->container, err);
+	/* In the cgroup, which says what may be had, and with the host's privileges. */
+	if (!r)
+		r = scheduling_apply(l->bundle->config->process, err);
 	if (!r)
 		r = namespaces_join(l->ns, err);
 	if (!r && l->ns->create & CLONE_NEWTIME) {
@@ -88,8 +96,10 @@ static int give_birth(const struct launch *l, struct error *err)
 	if (pid == 0)
 		child_main(l);
 	r = sync_send(l->sync, SYNC_PID, pid, -1, NULL);
-	if (r < 0)
+	if (r < 0) {
 		kill(pid, SIGKILL);
+		error_errno(err, r, "cannot tell the pid of the container's first process");
+	}
 	return r;
 }
 
@@ -116,6 +126,21 @@ struct attendant {
 	struct launched *out;
 };
 
+/* What belongs to the process and not to its cgroup. It has one thread, and waits. */
+static int give_resources(struct attendant *a, struct error *err)
+{
+	const struct oci_linux *l = a->l->bundle->config->linux;
+	cleanup_free char *resctrl = l->intel_rdt ? resctrl_find() : NULL;
+	int r = 0;
+
+	if (resctrl)
+		r = resctrl_join(l->intel_rdt, resctrl, a->c->id, a->c->pid, err);
+	a->out->resctrl_joined = resctrl && !r;
+	if (!r && l->n_net_devices)
+		r = netdevices_give(l, a->c->pid, err);
+	return r;
+}
+
 static int on_pid(struct attendant *a, pid_t pid, struct error *err)
 {
 	char state;
@@ -123,11 +148,15 @@ static int on_pid(struct attendant *a, pid_t pid, struct error *err)
 
 	a->c->pid = pid;
 	r = process_stat(pid, &a->c->pid_start, &state);
+	if (r == -ESRCH)
+		return error_set(err, r, "the container's first process died at once");
 	if (r < 0)
-		return error_errno(err, r, "the container's first process died at once");
+		return error_errno(err, r, "cannot look at the container's first process");
 	if (a->l->ns->create & CLONE_NEWUSER)
 		r = namespaces_write_maps(a->l->bundle->config, pid, err);
-	return r < 0 ? r : state_save(a->c, false, err);
+	if (!r)
+		r = state_save(a->c, false, err);
+	return r < 0 ? r : give_resources(a, err);
 }
 
 static int on_hooks(struct attendant *a, struct error *err)
@@ -138,14 +167,16 @@ static int on_hooks(struct attendant *a, struct error *err)
 	a->out->hooks_started = true;
 	if (!h || !(h->n_prestart || h->n_create_runtime))
 		return 0;
-	cleanup_free char *state = state_oci_json(a->c, "creating", a->c->pid, false);
+	cleanup_free char *state = state_oci_json(a->c, "created", a->c->pid, false);
 
 	if (!state)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = hooks_run("prestart", h->prestart, h->n_prestart, state, err);
-	if (!r)
-		r = hooks_run("createRuntime", h->create_runtime, h->n_create_runtime, state, err);
-	return r;
+	struct hook_setting s = {"prestart", a->c->bundle, state,
+				 &a->l->bundle->config->annotations};
+
+	r = hooks_run(&s, h->prestart, h->n_prestart, err);
+	s.kind = "createRuntime";
+	return r < 0 ? r : hooks_run(&s, h->create_runtime, h->n_create_runtime, err);
 }
 
 static int on_terminal(struct attendant *a, int master, struct error *err)
@@ -178,7 +209,8 @@ static int on_ready(struct attendant *a, struct error *err)
 	if (r < 0)
 		return r;
 	a->c->status = STATUS_CREATED;
-	return write_pid_file(a->l->create->pid_file, a->c->pid, err);
+	r = write_pid_file(a->l->create->pid_file, a->c->pid, err);
+	return r < 0 ? r : pidfd_socket_send(a->l->create->pidfd_socket, a->c->pid, a->c->pid_start, err);
 }
 
 /* One message from the child; a signal to the command ends the whole attempt. */
@@ -230,14 +262,15 @@ static int attend(struct attendant *a, struct error *err)
 		if (r == -EPIPE)
 			return r; /* the caller says how it died */
 		if (r < 0)
-			return r;
+			return err->msg ? r : error_errno(err, r, "cannot hear the container's process");
 		r = answer(a, m, err);
 		if (r < 0)
 			return r;
 		r = sync_send(a->sync, SYNC_GO, 0, -1, NULL);
-		if (r < 0)
-			return r;
-		if (m->type == SYNC_READY)
+		if (r < 0 && r != -EPIPE)
+			return error_errno(err, r, "cannot talk to the container's process");
+		/* Gone already: what it said last is still to be read. */
+		if (!r && m->type == SYNC_READY)
 			return 0;
 	}
 }
@@ -314,7 +347,7 @@ int launch_container(struct launch *l, struct container *c, int console, struct 
 	int r;
 
 	out->master = -1;
-	out->hooks_started = false;
+	out->hooks_started = out->resctrl_joined = false;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
 	signals = open_signals();

@@ -7,6 +7,7 @@
 
 struct launched {
 	int master;	    /* the terminal's, when nobody else got it; -1 */
+	bool resctrl_joined; /* from here on a failure must leave it (resctrl.h) */
 	bool hooks_started; /* from here on a failure is followed by the poststop hooks */
 };
 

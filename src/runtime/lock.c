@@ -27,7 +27,9 @@ int lock_container(const char *dir)
 	} while (r < 0 && errno == EINTR);
 	if (r < 0 || fstat(fd, &held) < 0)
 		return -errno;
-	if (stat(path, &named) < 0 || named.st_ino != held.st_ino || named.st_dev != held.st_dev)
+	if (stat(path, &named) < 0)
+		return -errno;
+	if (named.st_ino != held.st_ino || named.st_dev != held.st_dev)
 		return -ENOENT;
 	return steal_fd(&fd);
 }

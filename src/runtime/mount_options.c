@@ -14,6 +14,7 @@ enum kind {
 	ATIME,		 /* value: one of the access time modes, which exclude each other */
 	PROPAGATION,	 /* value: MS_… */
 	BIND,		 /* value: recursive? */
+	IDMAP,		 /* the same */
 	COPY_UP,
 	NOTHING,	 /* the default, or for mount(8) only */
 };
@@ -31,6 +32,8 @@ static const struct option {
 	{"defaults", NOTHING, 0},
 	{"bind", BIND, 0},
 	{"rbind", BIND, 1},
+	{"idmap", IDMAP, 0},
+	{"ridmap", IDMAP, 1},
 	{"tmpcopyup", COPY_UP, 0},
 	{"ro", SET, MOUNT_ATTR_RDONLY},
 	{"rw", CLEAR, MOUNT_ATTR_RDONLY},
@@ -119,10 +122,25 @@ static const struct option *find_recursive(const char *name)
 	return o && (o->kind == SET || o->kind == CLEAR || o->kind == ATIME) ? o : NULL;
 }
 
+/* "idmap=uids=…;gids=…", which Podman passes on. */
+static bool parse_idmap_text(const char *name, struct mount_options *m)
+{
+	bool recursive = name[0] == 'r';
+
+	if (strncmp(name + recursive, "idmap=", 6))
+		return false;
+	m->idmap = true;
+	m->idmap_recursive |= recursive;
+	m->idmap_text = name + recursive + 6;
+	return true;
+}
+
 static int parse_one(const char *name, struct mount_options *m, struct error *err)
 {
 	const struct option *o = find(name);
 
+	if (!o && parse_idmap_text(name, m))
+		return 0;
 	if (!o) {
 		o = find_recursive(name);
 		if (o)
@@ -145,6 +163,10 @@ static int parse_one(const char *name, struct mount_options *m, struct error *er
 	case BIND:
 		m->bind = true;
 		m->bind_recursive |= o->value;
+		break;
+	case IDMAP:
+		m->idmap = true;
+		m->idmap_recursive |= o->value;
 		break;
 	case COPY_UP:
 		m->copy_up = true;

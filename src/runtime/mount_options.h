@@ -15,6 +15,8 @@ struct oci_mount;
 
 struct mount_options {
 	bool bind, bind_recursive; /* bind or rbind; the second says rbind */
+	bool idmap, idmap_recursive; /* idmap or ridmap (idmap.h); the second says ridmap */
+	const char *idmap_text;	     /* crun's "uids=…;gids=…" behind one of them; NULL */
 	bool copy_up;		   /* tmpcopyup: a tmpfs starts with what it covers */
 	/* MOUNT_ATTR_… to set and to clear on the mount, and on it and all below it. */
 	uint64_t set, clear, set_recursive, clear_recursive;
@@ -22,7 +24,7 @@ struct mount_options {
 	unsigned long propagation[MOUNT_PROPAGATIONS_MAX];
 	unsigned n_propagation;
 	/* The file system's own options and superblock flags ("sync"), as pointers into the config. */
-	const char **data;
+	const char **data; /* with room for one more */
 	size_t n_data;
 };
 

@@ -14,8 +14,10 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "libocispec/ocispec.h"
 #include "runtime/files.h"
+#include "runtime/lsm.h"
 #include "runtime/mount_options.h"
 #include "runtime/rootfs.h"
 
@@ -104,19 +106,18 @@ static int set_attributes(int mnt, uint64_t set, uint64_t clear, unsigned flags)
 	return mount_setattr(mnt, "", AT_EMPTY_PATH | flags, &attr, sizeof(attr)) < 0 ? -errno : 0;
 }
 
-static char *bind_source(const struct mount_context *x, const struct oci_mount *m)
+static char *bind_source(const struct oci_mount *m, const char *bundle)
 {
 	if (m->source[0] == '/')
 		return strdup(m->source);
-	return string_format("%s/%s", x->bundle, m->source);
+	return string_format("%s/%s", bundle, m->source);
 }
 
-static int clone_source(const struct mount_context *x, const struct oci_mount *m,
-			const struct mount_options *o, enum rootfs_kind *kind, struct error *err)
+int mount_clone_source(const struct oci_mount *m, const char *bundle, const struct mount_options *o,
+		       struct error *err)
 {
-	cleanup_free char *source = m->source ? bind_source(x, m) : NULL;
+	cleanup_free char *source = m->source ? bind_source(m, bundle) : NULL;
 	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-	struct stat st;
 
 	if (!source)
 		return error_set(err, -EINVAL, "a bind mount needs a source");
@@ -126,30 +127,33 @@ static int clone_source(const struct mount_context *x, const struct oci_mount *m
 	/* In a user namespace the mounts below are locked together: only all of them can be had. */
 	if (mnt < 0 && errno == EINVAL && !o->bind_recursive)
 		mnt = open_tree(AT_FDCWD, source, flags | AT_RECURSIVE);
-	if (mnt < 0 || fstat(mnt, &st) < 0)
-		return error_errno(err, -errno, "source \"%s\"", source);
-	*kind = S_ISDIR(st.st_mode) ? ROOTFS_DIRECTORY : ROOTFS_FILE;
-	return steal_fd(&mnt);
+	return mnt < 0 ? error_errno(err, -errno, "source \"%s\"", source) : steal_fd(&mnt);
 }
 
-static int mount_bind(const struct mount_context *x, const struct oci_mount *m,
+/* idmapped: a descriptor that idmap_open() has made already, or -1. */
+static int mount_bind(const struct mount_context *x, const struct oci_mount *m, int idmapped,
 		      const struct mount_options *o, struct error *err)
 {
-	enum rootfs_kind kind = ROOTFS_FILE;
-	cleanup_close int mnt = clone_source(x, m, o, &kind, err);
+	cleanup_close int own = idmapped < 0 ? mount_clone_source(m, x->bundle, o, err) : -1;
+	const int mnt = idmapped < 0 ? own : idmapped;
+	struct stat st;
 	int r;
 
 	if (mnt < 0)
 		return mnt;
-	if (o->n_data)
-		return error_set(err, -EINVAL, "option \"%s\" is not one of a bind mount",
-				 o->data[0]);
-	r = set_attributes(mnt, o->set_recursive, o->clear_recursive, AT_RECURSIVE);
+	if (fstat(mnt, &st) < 0)
+		return error_errno(err, -errno, "source \"%s\"", m->source);
+	/* mount(8) and the other runtimes pass such words over. */
+	for (size_t i = 0; i < o->n_data; i++)
+		log_warning("mounts: bind on %s: option \"%s\" means nothing to a bind mount",
+			    m->destination, o->data[i]);
+	r = set_attributes(mnt, o->set, o->clear, 0);
 	if (!r)
-		r = set_attributes(mnt, o->set, o->clear, 0);
+		r = set_attributes(mnt, o->set_recursive, o->clear_recursive, AT_RECURSIVE);
 	if (r < 0)
 		return error_errno(err, r, "cannot set the attributes of the mount");
-	cleanup_close int target = rootfs_make(x->root, m->destination, kind);
+	cleanup_close int target = rootfs_make(x->root, m->destination,
+					       S_ISDIR(st.st_mode) ? ROOTFS_DIRECTORY : ROOTFS_FILE);
 
 	if (target < 0)
 		return error_errno(err, target, "cannot make the mount point");
@@ -168,13 +172,39 @@ static int bind_host_sysfs(const struct mount_context *x, const struct oci_mount
 	host.source = "/sys";
 	rbind.bind = rbind.bind_recursive = true;
 	rbind.n_data = 0;
-	return mount_bind(x, &host, &rbind, err);
+	return mount_bind(x, &host, -1, &rbind, err);
+}
+
+/*
+ * A tmpfs over a directory of the image has that directory's mode, as with runc, unless its options give
+ * one; over a directory that is made for it, what the kernel gives a tmpfs.
+ */
+static bool takes_mode(const struct mount_context *x, const struct oci_mount *m,
+		       const struct mount_options *o)
+{
+	if (strcmp(m->type, "tmpfs"))
+		return false;
+	for (size_t i = 0; i < o->n_data; i++)
+		if (!strncmp(o->data[i], "mode=", 5))
+			return false;
+	cleanup_close int fd = rootfs_open(x->root, m->destination, O_PATH | O_DIRECTORY);
+
+	return fd >= 0;
+}
+
+static int take_mode(int from, int to)
+{
+	struct stat st;
+
+	if (fstat(from, &st) < 0 || fchmodat(to, ".", st.st_mode & 07777, 0) < 0)
+		return -errno;
+	return 0;
 }
 
 static int mount_filesystem(const struct mount_context *x, const struct oci_mount *m,
 			    const struct mount_options *o, struct error *err)
 {
-	bool sysfs = !strcmp(m->type, "sysfs");
+	bool sysfs = !strcmp(m->type, "sysfs"), mode = takes_mode(x, m, o);
 	int r;
 
 	cleanup_close int target = rootfs_make(x->root, m->destination, ROOTFS_DIRECTORY);
@@ -183,8 +213,8 @@ static int mount_filesystem(const struct mount_context *x, const struct oci_moun
 		return error_errno(err, target, "cannot make the mount point");
 	struct mount_options first = *o;
 
-	/* What is copied up must be written before the mount is read-only. */
-	if (o->copy_up)
+	/* What is written here must be before the mount is read-only. */
+	if (o->copy_up || mode)
 		first.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	cleanup_close int mnt = mount_new(m->type, m->source, &first, err);
 
@@ -196,6 +226,13 @@ static int mount_filesystem(const struct mount_context *x, const struct oci_moun
 		r = copy_up(target, mnt, err);
 		if (r < 0)
 			return r;
+	}
+	if (mode) {
+		r = take_mode(target, mnt);
+		if (r < 0)
+			return error_errno(err, r, "cannot set the mode of the mount");
+	}
+	if (o->copy_up || mode) {
 		r = set_attributes(mnt, o->set & MOUNT_ATTR_RDONLY, 0, 0);
 		if (r < 0)
 			return error_errno(err, r, "cannot make the mount read-only");
@@ -203,15 +240,48 @@ static int mount_filesystem(const struct mount_context *x, const struct oci_moun
 	return mount_attach(mnt, target, o, err);
 }
 
-static int mount_one(const struct mount_context *x, const struct oci_mount *m, struct error *err)
+/*
+ * linux.mountLabel, as an option of the file systems that SELinux lets one label at mount time. crun's
+ * users choose another kind of context by an annotation. *out NULL: no label; -ENOMEM.
+ */
+static int label_option(const struct oci_config *c, const char *type, char **out)
 {
+	static const char *const without[] = {"proc", "sysfs", "mqueue", "cgroup", "cgroup2"};
+	const char *kind = oci_map_get(&c->annotations, "run.oci.mount_context_type");
+	const char *label = c->linux->mount_label;
+
+	*out = NULL;
+	if (!label || !*label || !lsm_selinux_enabled())
+		return 0;
+	for (size_t i = 0; i < sizeof(without) / sizeof(*without); i++)
+		if (!strcmp(type, without[i]))
+			return 0;
+	*out = string_format("%s=%s", kind ? kind : "context", label);
+	return *out ? 0 : -ENOMEM;
+}
+
+static int mount_labelled(const struct mount_context *x, const struct oci_mount *m,
+			  struct mount_options *o, struct error *err)
+{
+	cleanup_free char *label = NULL;
+
+	if (label_option(x->config, m->type, &label) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (label)
+		o->data[o->n_data++] = label;
+	return mount_filesystem(x, m, o, err);
+}
+
+static int mount_one(const struct mount_context *x, size_t i, struct error *err)
+{
+	const struct oci_mount *m = &x->config->mounts[i];
 	struct mount_options o;
 	int r = mount_options_parse(m, &o, err);
 
 	if (r < 0)
 		;
 	else if (o.bind)
-		r = mount_bind(x, m, &o, err);
+		r = mount_bind(x, m, x->idmapped ? x->idmapped[i] : -1, &o, err);
 	else if (!m->type || !*m->type)
 		r = error_set(err, -EINVAL, "a mount needs a type, or the option bind");
 	else if (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"))
@@ -219,7 +289,7 @@ static int mount_one(const struct mount_context *x, const struct oci_mount *m, s
 	else if (o.copy_up && strcmp(m->type, "tmpfs"))
 		r = error_set(err, -EINVAL, "tmpcopyup is for tmpfs only");
 	else
-		r = mount_filesystem(x, m, &o, err);
+		r = mount_labelled(x, m, &o, err);
 	mount_options_free(&o);
 	return r;
 }
@@ -227,7 +297,7 @@ static int mount_one(const struct mount_context *x, const struct oci_mount *m, s
 int mounts_apply(const struct mount_context *x, struct error *err)
 {
 	for (size_t i = 0; i < x->config->n_mounts; i++) {
-		int r = mount_one(x, &x->config->mounts[i], err);
+		int r = mount_one(x, i, err);
 
 		if (r < 0)
 			return error_wrap(err, "mounts[%zu]: %s on %s", i,

@@ -16,10 +16,17 @@ struct mount_context {
 	const struct oci_config *config;
 	const struct rootfs *root;
 	const char *bundle;	 /* relative sources of bind mounts start here */
-	const char *cgroup_path; /* the container's cgroup (runtime/cgroup); NULL: none */
+	const char *cgroup_path; /* what cgroup mounts show (runtime/cgroup); NULL: none */
+	const int *idmapped;	 /* of idmap_open(); NULL: none */
 	bool cgroup_namespace;	 /* the process is in a cgroup namespace of its own */
 	bool user_namespace;
 };
+
+/*
+ * What a bind mount shows, as a mount that hangs nowhere yet: its descriptor, or a negative errno.
+ */
+int mount_clone_source(const struct oci_mount *m, const char *bundle, const struct mount_options *o,
+		       struct error *err);
 
 /* All of them, in order. */
 int mounts_apply(const struct mount_context *x, struct error *err);
@@ -38,7 +45,10 @@ int mount_attach(int mnt, int target, const struct mount_options *o, struct erro
 int mount_cgroup(const struct mount_context *x, const struct oci_mount *m,
 		 const struct mount_options *o, struct error *err);
 
-/* tmpcopyup (copyup.c): copies the tree below directory `from` into directory `to`. Both O_PATH. */
+/*
+ * tmpcopyup (copyup.c): copies the tree below directory `from` into directory `to`, which gets its owner,
+ * too. Both O_PATH.
+ */
 int copy_up(int from, int to, struct error *err);
 
 #endif

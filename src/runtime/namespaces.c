@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "libocispec/ocispec.h"
 #include "runtime/files.h"
+#include "runtime/newidmap.h"
 
 /* In the order in which they are joined. */
 static const struct {
@@ -50,11 +51,25 @@ static int open_one(struct namespaces *n, int type, const char *path, struct err
 	return 0;
 }
 
+static int open_runtime_mounts(struct namespaces *n, struct error *err)
+{
+	/* Its mount namespace is not a user namespace's to return to. */
+	if ((n->create | n->joined) & CLONE_NEWUSER)
+		return error_set(err, -EINVAL, "linux.namespaces: a user namespace needs a mount "
+					       "namespace beside it");
+	n->runtime_mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (n->runtime_mounts < 0)
+		return error_errno(err, -errno, "cannot open /proc/self/ns/mnt");
+	n->create |= CLONE_NEWNS;
+	return 0;
+}
+
 int namespaces_open(const struct oci_config *c, struct namespaces *n, struct error *err)
 {
 	const struct oci_linux *l = c->linux;
 
 	n->create = n->joined = 0;
+	n->runtime_mounts = -1;
 	for (int i = 0; i < NAMESPACE_TYPES; i++)
 		n->fd[i] = -1;
 	for (size_t i = 0; i < l->n_namespaces; i++) {
@@ -72,7 +87,14 @@ int namespaces_open(const struct oci_config *c, struct namespaces *n, struct err
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return (n->create | n->joined) & CLONE_NEWNS ? 0 : open_runtime_mounts(n, err);
+}
+
+int namespaces_fd(const struct namespaces *n, const char *type)
+{
+	int i = type_index(type);
+
+	return i < 0 ? -1 : n->fd[i];
 }
 
 void namespaces_close(struct namespaces *n)
@@ -80,6 +102,8 @@ void namespaces_close(struct namespaces *n)
 	for (int i = 0; i < NAMESPACE_TYPES; i++)
 		if (n->fd[i] >= 0)
 			close(n->fd[i]);
+	if (n->runtime_mounts >= 0)
+		close(n->runtime_mounts);
 }
 
 int namespaces_join(const struct namespaces *n, struct error *err)
@@ -105,7 +129,7 @@ int namespaces_join(const struct namespaces *n, struct error *err)
 
 /* ---- user namespaces ----------------------------------------------------------------------- */
 
-static char *map_text(const struct oci_id_mapping *maps, size_t n)
+char *namespaces_map_text(const struct oci_id_mapping *maps, size_t n)
 {
 	char *text = NULL;
 	size_t len;
@@ -125,7 +149,7 @@ static char *map_text(const struct oci_id_mapping *maps, size_t n)
 static int write_map(pid_t pid, const char *name, const struct oci_id_mapping *maps, size_t n,
 		     struct error *err)
 {
-	cleanup_free char *text = map_text(maps, n);
+	cleanup_free char *text = namespaces_map_text(maps, n);
 	char path[40];
 	int r = -ENOMEM;
 
@@ -135,21 +159,41 @@ static int write_map(pid_t pid, const char *name, const struct oci_id_mapping *m
 	return r < 0 ? error_errno(err, r, "cannot write %s of the user namespace", name) : 0;
 }
 
-int namespaces_write_maps(const struct oci_config *c, pid_t pid, struct error *err)
+/* What an ordinary user may write himself. */
+static bool maps_only(const struct oci_id_mapping *maps, size_t n, unsigned id)
 {
-	const struct oci_linux *l = c->linux;
+	return n == 1 && maps[0].size == 1 && maps[0].host_id == id;
+}
+
+static int deny_setgroups(pid_t pid, struct error *err)
+{
 	char path[40];
 	int r;
 
-	/* An unprivileged writer must give up setgroups(2) first (user_namespaces(7)). */
-	if (geteuid() != 0) {
-		snprintf(path, sizeof(path), "/proc/%d/setgroups", pid);
-		file_write(AT_FDCWD, path, "deny");
+	snprintf(path, sizeof(path), "/proc/%d/setgroups", pid);
+	r = file_write(AT_FDCWD, path, "deny");
+	return r < 0 ? error_errno(err, r, "cannot write %s", path) : 0;
+}
+
+int namespaces_write_maps(const struct oci_config *c, pid_t pid, struct error *err)
+{
+	const struct oci_linux *l = c->linux;
+	bool user = geteuid() != 0;
+	int r;
+
+	if (user && !maps_only(l->gid_mappings, l->n_gid_mappings, getegid())) {
+		r = newidmap_run("newgidmap", pid, l->gid_mappings, l->n_gid_mappings, err);
+	} else {
+		/* An unprivileged writer must give up setgroups(2) first (user_namespaces(7)). */
+		r = user ? deny_setgroups(pid, err) : 0;
+		if (!r)
+			r = write_map(pid, "gid_map", l->gid_mappings, l->n_gid_mappings, err);
 	}
-	r = write_map(pid, "gid_map", l->gid_mappings, l->n_gid_mappings, err);
-	if (!r)
-		r = write_map(pid, "uid_map", l->uid_mappings, l->n_uid_mappings, err);
-	return r;
+	if (r < 0)
+		return r;
+	if (user && !maps_only(l->uid_mappings, l->n_uid_mappings, geteuid()))
+		return newidmap_run("newuidmap", pid, l->uid_mappings, l->n_uid_mappings, err);
+	return write_map(pid, "uid_map", l->uid_mappings, l->n_uid_mappings, err);
 }
 
 int namespaces_become_root(const struct namespaces *n, struct error *err)

@@ -9,12 +9,19 @@
 #include "base/error.h"
 
 struct oci_config;
+struct oci_id_mapping;
 
 #define NAMESPACE_TYPES 8
 
 struct namespaces {
 	unsigned create; /* CLONE_NEW… flags of those to be made */
 	unsigned joined; /* CLONE_NEW… flags of those given by path */
+	/*
+	 * Without a mount namespace in the list the container has the runtime's (config-linux.md): this
+	 * is it, else -1. Its mounts are made in a new one all the same, or they would stay behind on the
+	 * host; the sandbox returns when all is built (sandbox.h).
+	 */
+	int runtime_mounts;
 	int fd[NAMESPACE_TYPES];	/* of those to be joined, in the order of the table; -1 */
 	const char *path[NAMESPACE_TYPES];
 };
@@ -32,6 +39,12 @@ void namespaces_close(struct namespaces *n);
  * for children only: the caller is to clone after this.
  */
 int namespaces_join(const struct namespaces *n, struct error *err);
+
+/* The descriptor of a namespace that was given by path; -1: that type was not. */
+int namespaces_fd(const struct namespaces *n, const char *type);
+
+/* Mappings as uid_map and gid_map take them, one a line. malloc()ed; NULL: no memory. */
+char *namespaces_map_text(const struct oci_id_mapping *maps, size_t n);
 
 /* Writes uid_map and gid_map of a process in a new user namespace. By the parent, from outside. */
 int namespaces_write_maps(const struct oci_config *c, pid_t pid, struct error *err);

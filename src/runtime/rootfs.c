@@ -59,6 +59,9 @@ int rootfs_prepare(const struct oci_config *c, const char *path, struct rootfs *
 			return error_set(err, -EINVAL, "linux.rootfsPropagation: unknown \"%s\"",
 					 c->linux->rootfs_propagation);
 	}
+	/* What cannot be bound cannot be mounted in the container either: that word comes last. */
+	if (propagation & MS_UNBINDABLE)
+		propagation = MS_PRIVATE | MS_REC;
 	if (mount(NULL, "/", NULL, propagation, NULL) < 0)
 		return error_errno(err, -errno, "cannot set the propagation of /");
 	r = make_parent_private(path);
@@ -197,11 +200,13 @@ static int mask_one(int target)
 	if (fstat(target, &st) < 0)
 		return -errno;
 	if (!S_ISDIR(st.st_mode)) {
-		/* The host's /dev/null, which the image has no say in. */
+		/* The host's /dev/null, which the image has no say in; read-only, or the container's
+		 * root could change its mode and owner for the whole host. */
+		struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
 		cleanup_close int null = open_tree(AT_FDCWD, "/dev/null",
 						   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
-		if (null < 0)
+		if (null < 0 || mount_setattr(null, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0)
 			return -errno;
 		return move_mount(null, "", target, "",
 				  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
@@ -267,14 +272,19 @@ int rootfs_mask_paths(const struct oci_config *c, const struct rootfs *root, str
 
 static int pivot(const struct rootfs *root)
 {
-	if (fchdir(root->fd) < 0)
+	cleanup_close int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (old < 0 || fchdir(root->fd) < 0)
 		return -errno;
 	/* With the old root on top of the new one there is no need for a directory to put it
 	 * (pivot_root(2), NOTES); detaching it uncovers the new one. */
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return -errno;
-	/* What happens to the old mounts from here on must not reach the host. */
-	if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+	/*
+	 * What happens to the old mounts from here on must not reach the host, whose peers they may
+	 * be. "." as it is would be the new root, whose own mounts keep what config.json says.
+	 */
+	if (fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return -errno;
 	return umount2(".", MNT_DETACH) < 0 ? -errno : 0;
 }

@@ -14,18 +14,22 @@
 
 struct oci_config;
 struct oci_process;
+struct oci_resources;
 
 /* Global options, as runc has them. */
 struct runtime_options {
 	const char *root;     /* state directory, default /run/husk (rootless: $XDG_RUNTIME_DIR/husk) */
 	bool systemd_cgroup;
 	bool debug;
+	const char *platform; /* "kvm", "ptrace" or "auto", before what the container says; or NULL */
 };
 
 struct create_options {
 	const char *bundle;	    /* directory; default the current one */
 	const char *pid_file;	    /* NULL: none */
 	const char *console_socket; /* NULL: none */
+	const char *pidfd_socket;   /* NULL: none */
+	const char *config;	    /* instead of config.json: a path, in the bundle if relative */
 	bool no_pivot;
 	bool no_new_keyring;
 	unsigned preserve_fds;
@@ -76,11 +80,28 @@ int container_start(const struct runtime_options *o, struct container *c, struct
 int container_run(const struct runtime_options *o, const char *id, const struct create_options *c,
 		  int *exit_status, struct error *err);
 int container_kill(struct container *c, int sig, bool all, struct error *err);
+/*
+ * pause: nothing of the container runs until resume. -EINVAL: "container not running", "container
+ * not paused"; -ENOTSUP: no freezer. The container's lock is held.
+ */
+int container_pause(struct container *c, struct error *err);
+int container_resume(struct container *c, struct error *err);
+/*
+ * For what only the sandbox can do, while the container is paused: the sandbox runs between wake and
+ * sleep, and the container still counts as paused. Nothing happens to one that is not paused. Locked.
+ */
+int container_wake(struct container *c, struct error *err);
+int container_sleep(struct container *c, struct error *err);
+/*
+ * New limits for a running container: what changes says, the rest stays. A failure changes nothing.
+ * changes is used up, but still the caller's to free. Locked.
+ */
+int container_update(struct container *c, struct oci_resources *changes, struct error *err);
 /* force: kill -9 first. Cleans whatever is left, also after a sandbox or husk died half-way. */
 int container_delete(const struct runtime_options *o, const char *id, bool force, struct error *err);
 
 struct exec_options {
-	const char *pid_file, *console_socket;
+	const char *pid_file, *console_socket, *pidfd_socket;
 	bool detach;
 	unsigned preserve_fds;
 	bool ignore_paused;

@@ -49,11 +49,8 @@ void container_free(struct container *c)
 	free(c);
 }
 
-/*
- * Where to connect to. sun_path has 108 bytes and an id alone may have 1024, so a long name is
- * reached through a descriptor of its directory.
- */
-static int set_control_socket(struct container *c)
+/* A long name is reached through a descriptor of its directory. */
+int state_set_control_socket(struct container *c)
 {
 	c->control_socket = string_format("%s/control.sock", c->dir);
 	if (!c->control_socket)
@@ -99,10 +96,17 @@ int state_create_dir(const struct runtime_options *o, struct container *c, struc
 		return error_errno(err, -errno, "cannot make %s", c->dir);
 	}
 	c->lock_fd = lock_container(c->dir);
-	if (c->lock_fd < 0)
-		return error_errno(err, c->lock_fd, "cannot lock container \"%s\"", c->id);
-	r = set_control_socket(c);
-	return r < 0 ? error_errno(err, r, "cannot open %s", c->dir) : 0;
+	if (c->lock_fd < 0) {
+		r = error_errno(err, c->lock_fd, "cannot lock container \"%s\"", c->id);
+		state_remove_dir(c, NULL);
+		return r;
+	}
+	r = state_set_control_socket(c);
+	if (r < 0) {
+		error_errno(err, r, "cannot open %s", c->dir);
+		state_remove_dir(c, NULL);
+	}
+	return r;
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */
@@ -182,9 +186,9 @@ static char *get_string(yajl_val tree, const char *key)
 
 static unsigned long long get_number(yajl_val tree, const char *key)
 {
-	const char *s = YAJL_GET_NUMBER(get(tree, key));
+	yajl_val v = get(tree, key);
 
-	return s ? strtoull(s, NULL, 10) : 0;
+	return YAJL_IS_NUMBER(v) ? strtoull(YAJL_GET_NUMBER(v), NULL, 10) : 0;
 }
 
 static int read_annotations(struct container *c, yajl_val v)
@@ -220,18 +224,28 @@ static bool creator_lives(const struct container *c)
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-static enum container_status look_at_status(const struct container *c, bool complete)
+/* What cannot be found out is an error: a container that lives must not be taken for a dead one. */
+static int look_at_status(struct container *c, bool complete, struct error *err)
 {
 	cleanup_close int pidfd = -1;
+	int waits;
 
-	if (!complete)
-		return creator_lives(c) ? STATUS_CREATING : STATUS_STOPPED;
+	if (!complete) {
+		c->status = creator_lives(c) ? STATUS_CREATING : STATUS_STOPPED;
+		return 0;
+	}
 	pidfd = process_open(c->pid, c->pid_start);
-	if (pidfd < 0)
-		return STATUS_STOPPED;
-	if (c->cgroup_path && cgroup_is_frozen(c->cgroup_path))
-		return STATUS_PAUSED;
-	return fifo_exists(c->dir) ? STATUS_CREATED : STATUS_RUNNING;
+	if (pidfd < 0) {
+		c->status = STATUS_STOPPED;
+		return pidfd == -ESRCH ? 0 : error_errno(err, pidfd, "cannot look at process %d", c->pid);
+	}
+	if (state_marked_paused(c) || (c->cgroup_path && cgroup_is_frozen(c->cgroup_path))) {
+		c->status = STATUS_PAUSED;
+		return 0;
+	}
+	waits = fifo_exists(c->dir);
+	c->status = waits ? STATUS_CREATED : STATUS_RUNNING;
+	return waits < 0 ? error_errno(err, waits, "cannot look at the exec fifo of \"%s\"", c->id) : 0;
 }
 
 int state_load(struct container *c, struct error *err)
@@ -249,7 +263,7 @@ int state_load(struct container *c, struct error *err)
 
 	if (!YAJL_IS_OBJECT(tree)) {
 		yajl_tree_free(tree);
-		return error_set(err, -EINVAL, "%s is damaged%s%s", path, *why ? ": " : "", why);
+		return error_set(err, -EBADMSG, "%s is damaged%s%s", path, *why ? ": " : "", why);
 	}
 	c->oci_version = get_string(tree, "ociVersion");
 	c->bundle = get_string(tree, "bundle");
@@ -263,12 +277,11 @@ int state_load(struct container *c, struct error *err)
 	phase = get_string(tree, "phase");
 	r = read_annotations(c, get(tree, "annotations"));
 	yajl_tree_free(tree);
-	if (!r)
-		r = set_control_socket(c);
 	if (r < 0)
 		return error_errno(err, r, "cannot read the state of \"%s\"", c->id);
-	c->status = look_at_status(c, phase && !strcmp(phase, "created"));
-	return 0;
+	if (!phase)
+		return error_set(err, -EBADMSG, "%s is damaged: no phase", path);
+	return look_at_status(c, !strcmp(phase, "created"), err);
 }
 
 int state_load_config(const struct container *c, struct oci_config **out, struct error *err)
@@ -289,12 +302,14 @@ int state_remove_dir(const struct container *c, struct error *err)
 
 	if (!d)
 		return errno == ENOENT ? 0 : error_errno(err, -errno, "cannot open %s", c->dir);
-	while ((e = readdir(d))) {
+	while ((errno = 0, e = readdir(d))) {
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 			continue;
 		if (unlinkat(dirfd(d), e->d_name, 0) < 0 && errno != ENOENT)
 			return error_errno(err, -errno, "cannot remove %s/%s", c->dir, e->d_name);
 	}
+	if (errno)
+		return error_errno(err, -errno, "cannot read %s", c->dir);
 	if (rmdir(c->dir) < 0 && errno != ENOENT)
 		return error_errno(err, -errno, "cannot remove %s", c->dir);
 	return 0;

@@ -7,6 +7,7 @@
  *	config.json	a copy of the bundle's, since the spec wants later changes of that to be ignored
  *	exec.fifo	fifo.h; there until `start`
  *	control.sock	where the sandbox listens (sandbox/client.h)
+ *	paused		there from `pause` to `resume` (pause.c)
  */
 #ifndef HUSK_RUNTIME_STATE_H
 #define HUSK_RUNTIME_STATE_H
@@ -25,14 +26,23 @@ int container_new(const struct runtime_options *o, const char *id, struct contai
 /* Makes ROOT/ID (mode 0711) and takes its lock. -EEXIST: the id is in use. */
 int state_create_dir(const struct runtime_options *o, struct container *c, struct error *err);
 
+/* Fills c->control_socket, with a path that fits: sun_path has 108 bytes, an id alone may have 1024. */
+int state_set_control_socket(struct container *c);
+
 /* Writes state.json in one step. complete: `create` got through; until then it is 'creating'. */
 int state_save(const struct container *c, bool complete, struct error *err);
 
-/* Fills c from state.json, and c->status from the world. -ENOENT: there is no state.json. */
+/*
+ * Fills c from state.json, and c->status from the world. -ENOENT: there is no state.json; -EBADMSG: it is
+ * damaged.
+ */
 int state_load(struct container *c, struct error *err);
 
 /* The container's own copy of its config.json. */
 int state_load_config(const struct container *c, struct oci_config **out, struct error *err);
+
+/* Is there a mark of `pause`? */
+bool state_marked_paused(const struct container *c);
 
 /* Removes everything in c->dir, and c->dir. The lock is held. */
 int state_remove_dir(const struct container *c, struct error *err);

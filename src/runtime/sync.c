@@ -69,11 +69,15 @@ int sync_receive(int sock, struct sync_message *m)
 			     .msg_controllen = sizeof(control)};
 	ssize_t n;
 
+	/*
+	 * Who ends with one of our messages unread leaves ECONNRESET in front of what he said last; it
+	 * is told once, and then come his words, or the end.
+	 */
 	do {
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
-		return errno == ECONNRESET ? -EPIPE : -errno;
+		return -errno;
 	m->fd = -1;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
@@ -84,6 +88,13 @@ int sync_receive(int sock, struct sync_message *m)
 	m->value = h.value;
 	m->text[n - sizeof(h)] = '\0';
 	return 0;
+}
+
+static int lost_command(int r, struct error *err)
+{
+	if (r == -EPIPE)
+		return error_errno(err, r, "the husk command that waits for this process is gone");
+	return error_errno(err, r, "cannot talk to the husk command that waits for this process");
 }
 
 int sync_wait_go(int sock, struct error *err)
@@ -97,7 +108,7 @@ int sync_wait_go(int sock, struct error *err)
 	if (!r && m->type != SYNC_GO)
 		r = -EPROTO;
 	free(m);
-	return r < 0 ? error_errno(err, r, "the husk command that makes this container is gone") : 0;
+	return r < 0 ? lost_command(r, err) : 0;
 }
 
 int sync_step(int sock, enum sync_type type, int fd, struct error *err)
@@ -105,6 +116,6 @@ int sync_step(int sock, enum sync_type type, int fd, struct error *err)
 	int r = sync_send(sock, type, 0, fd, NULL);
 
 	if (r < 0)
-		return error_errno(err, r, "the husk command that makes this container is gone");
+		return lost_command(r, err);
 	return sync_wait_go(sock, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:130 A kernel boots
  * The first thread of the sandbox: builds the machine, boots the kernel on it, prepares the
  * container's init, and then becomes the control thread.
  */
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,8 +31,10 @@
 #include "kernel/procinfo.h"
 #include "net/net.h"
 #include "sandbox/private.h"
+#include "vfs/procfs.h"
 
 static struct sandbox_args sandbox;
+unsigned long sandbox_personality;
 
 /* Everything from outside is read from a signalfd by the control thread; threads inherit this. */
 static void block_signals(void)
@@ -135,6 +138,8 @@ static int take_fds(struct process_fds *out, struct error *err)
 
 		if (!sandbox.terminal || i == 0 || i > 2) {
 			fd = fcntl(i, F_DUPFD_CLOEXEC, n);
+			if (fd < 0 && errno != EBADF)
+				return error_errno(err, -errno, "descriptor %u of the process", i);
 			out->fds[out->n++] = fd;
 		}
 		if (i < 3 && null >= 0)
@@ -170,6 +175,8 @@ static int task_side(void *arg)
 	int r = placeholders_mount(&sandbox, err);
 
 	if (r == 0)
+		r = label_set_apparmor(sandbox.config->process, err);
+	if (r == 0)
 		r = confine_capabilities(sandbox.config, err);
 	if (r == 0) {
 		r = cred_host_init();
@@ -179,21 +186,35 @@ static int task_side(void *arg)
 	return r;
 }
 
+/* The host's kernel has them for the container's namespaces already; the guest's /proc shows them. */
+static int show_sysctls(const struct oci_linux *l)
+{
+	int r = 0;
+
+	for (size_t i = 0; l && !r && i < l->sysctl.n; i++)
+		r = procfs_set_sysctl(l->sysctl.keys[i], l->sysctl.values[i]);
+	return r;
+}
+
 static void boot_kernel(void)
 {
 	struct platform_config cfg = {.kvm_fd = sandbox.kvm_fd};
 	const struct oci_config *c = sandbox.config;
 	cleanup_error struct error err = ERROR_INIT;
 	struct platform *platform;
+	enum platform_kind kind;
 	int r;
 
-	if (c->vm && c->vm->hw_config && c->vm->hw_config->has_vcpus)
-		cfg.vcpus_max = c->vm->hw_config->vcpus;
-	if (c->vm && c->vm->hw_config && c->vm->hw_config->has_memory)
-		cfg.memory_max = c->vm->hw_config->memory;
-	if (platform_new_kvm(&cfg, &platform, &err) < 0)
+	cfg.vcpus_max = sandbox.vcpus_max;
+	cfg.memory_max = sandbox.memory_max;
+	if (!platform_kind_of(sandbox.platform, &kind)) {
+		error_set(&err, -EINVAL, "no platform is called %s", sandbox.platform);
 		fail(&err);
-	close(sandbox.kvm_fd);
+	}
+	if (platform_new(kind, &cfg, &platform, &err) < 0)
+		fail(&err);
+	if (sandbox.kvm_fd >= 0)
+		close(sandbox.kvm_fd);
 	r = kernel_boot(platform, sandbox.debug);
 	if (r < 0) {
 		error_errno(&err, r, "boot the application kernel");
@@ -202,6 +223,11 @@ static void boot_kernel(void)
 	if (c->linux && c->linux->resources && c->linux->resources->memory &&
 	    c->linux->resources->memory->has_limit && c->linux->resources->memory->limit > 0)
 		procinfo_set_memory_limit(c->linux->resources->memory->limit);
+	r = show_sysctls(c->linux);
+	if (r < 0) {
+		error_errno(&err, r, "linux.sysctl");
+		fail(&err);
+	}
 	net_init(&net_ops);
 	r = kthreadd_start(task_side, &err);
 	if (r < 0) {
@@ -209,25 +235,39 @@ static void boot_kernel(void)
 			error_errno(&err, r, "start the task side");
 		fail(&err);
 	}
+	outside_mount(&sandbox);
+	if (sandbox.mount_ns_fd >= 0 && mounts_leave(sandbox.mount_ns_fd, &err) < 0)
+		fail(&err);
 }
 
 static void load_seccomp_profile(void)
 {
 	const struct oci_linux *l = sandbox.config->linux;
 	cleanup_error struct error err = ERROR_INIT;
+	const char *strict = oci_map_get(&sandbox.config->annotations,
+					 "run.oci.seccomp_fail_unknown_syscall");
 	cleanup_free struct sock_filter *insns = NULL;
 	size_t n;
 	int r;
 
 	if (!l || !l->seccomp)
 		return;
-	if (seccomp_profile_compile(l->seccomp, &insns, &n, &err) < 0)
+	if (seccomp_profile_compile(l->seccomp, strict && strcmp(strict, "0"), &insns, &n, &err) < 0)
 		fail(&err);
 	r = seccomp_new(NULL, insns, n, &seccomp_profile);
 	if (r < 0) {
 		error_errno(&err, r, "linux.seccomp: the compiled filter");
 		fail(&err);
 	}
+}
+
+/* What 32 bits mean to 64-bit programs is what uname(2) says; there are no others. */
+static void set_personality(void)
+{
+	const struct oci_personality *p = sandbox.config->linux->personality;
+
+	if (p && !strcmp(p->domain, "LINUX32"))
+		sandbox_personality = PER_LINUX32;
 }
 
 static struct task *prepare_init(struct tty **console)
@@ -246,15 +286,27 @@ static struct task *prepare_init(struct tty **console)
 	return init;
 }
 
-/* Tells `husk create`, waits for `husk start`, and lets the guest go. */
+_Noreturn static void start_failed(const struct error *err)
+{
+	log_error("%s", err->msg ? err->msg : "start failed");
+	_exit(1);
+}
+
+/* Tells `husk create`, waits for `husk start`, runs its hooks, and lets the guest go. */
 static void *starter(void *arg)
 {
 	cleanup_error struct error err = ERROR_INIT;
 
-	if (sandbox.ready(sandbox.arg, &err) < 0) {
-		log_error("%s", err.msg ? err.msg : "start failed");
-		_exit(1);
+	host_thread_init(NULL, NULL);
+	if (sandbox.ready(sandbox.arg, &err) < 0)
+		start_failed(&err);
+	if (start_hooks_run(sandbox.config, sandbox.hook_state, &err) < 0) {
+		if (sandbox.started(sandbox.arg, &err, NULL) == 0)
+			_exit(1);
+		start_failed(&err);
 	}
+	if (sandbox.started(sandbox.arg, NULL, &err) < 0)
+		start_failed(&err);
 	spawn_start(arg);
 	return NULL;
 }
@@ -285,14 +337,23 @@ _Noreturn void sandbox_main(const struct sandbox_args *args)
 	sandbox = *args;
 	/* glibc's malloc would give every thread, so every guest task, an arena of its own. */
 	mallopt(M_ARENA_MAX, 1);
+	if (label_set_selinux(sandbox.config->process, &err) < 0)
+		fail(&err);
 	block_signals();
 	hostcall_init();
 	safecopy_init();
 	host_thread_init(NULL, NULL);
 	boot_kernel();
 	load_seccomp_profile();
+	set_personality();
 	init = prepare_init(&console);
-	if (confine_capabilities(sandbox.config, &err) < 0 || confine_syscalls(&err) < 0)
+	if (label_set_apparmor(sandbox.config->process, &err) < 0 ||
+	    confine_capabilities(sandbox.config, &err) < 0 || confine_syscalls(platform_caps(kernel.platform)->name, &err) < 0)
+		fail(&err);
+	memory_watch_start(&sandbox.memory, control_tell_killed);
+	if (outside_serve(&err) < 0)
+		fail(&err);
+	if (control_open(&err) < 0)
 		fail(&err);
 	start_init(init);
 	control_loop(sandbox.control_fd, console);

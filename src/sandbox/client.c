@@ -146,6 +146,20 @@ int sandbox_exec_wait(int conn, int signal_fd, int *status, struct error *err)
 	return r;
 }
 
+pid_t sandbox_pid(const char *socket, struct error *err)
+{
+	cleanup_close int sock = control_connect(socket, err);
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+
+	if (sock < 0)
+		return sock;
+	/* Of who called listen(2). */
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0)
+		return error_errno(err, -errno, "cannot find out who listens at %s", socket);
+	return peer.pid;
+}
+
 /* One question, one answer. */
 static int ask(const char *socket, struct control_message *m, int *fd, struct error *err)
 {
@@ -193,4 +207,81 @@ int sandbox_kill_all(const char *socket, int sig, struct error *err)
 	if (none >= 0)
 		close(none);
 	return r;
+}
+
+/* A request whose whole answer is that it was done. */
+static int tell(const char *socket, enum control_type type, struct error *err)
+{
+	struct control_message m = {.magic = CONTROL_MAGIC, .type = type};
+	int none = -1, r = ask(socket, &m, &none, err);
+
+	if (none >= 0)
+		close(none);
+	return r;
+}
+
+int sandbox_pause(const char *socket, struct error *err)
+{
+	return tell(socket, CONTROL_PAUSE, err);
+}
+
+int sandbox_resume(const char *socket, struct error *err)
+{
+	return tell(socket, CONTROL_RESUME, err);
+}
+
+int sandbox_limits_changed(const char *socket, struct error *err)
+{
+	return tell(socket, CONTROL_LIMITS, err);
+}
+
+/* A request that a text answers. */
+static int ask_text(const char *socket, enum control_type type, int value, char **text,
+		    struct error *err)
+{
+	struct control_message m = {.magic = CONTROL_MAGIC, .type = type, .value = value};
+	cleanup_close int document = -1;
+	size_t n;
+	int r = ask(socket, &m, &document, err);
+
+	if (r < 0)
+		return r;
+	r = document < 0 ? -EBADMSG : control_document_read(document, text, &n);
+	return r < 0 ? error_errno(err, r, "read the sandbox' answer") : 0;
+}
+
+int sandbox_stats(const char *socket, bool platform, char **json, struct error *err)
+{
+	return ask_text(socket, CONTROL_STATS, platform, json, err);
+}
+
+int sandbox_cpu_config(const char *socket, char **json, struct error *err)
+{
+	return ask_text(socket, CONTROL_CPU_CONFIG, 0, json, err);
+}
+
+int sandbox_events(const char *socket, struct error *err)
+{
+	struct control_message m = {.magic = CONTROL_MAGIC, .type = CONTROL_EVENTS};
+	cleanup_close int sock = control_connect(socket, err);
+	int r;
+
+	if (sock < 0)
+		return sock;
+	r = control_send(sock, &m, NULL, 0);
+	return r < 0 ? error_errno(err, r, "send a request to the sandbox") : steal_fd(&sock);
+}
+
+int sandbox_next_event(int conn)
+{
+	struct control_message m;
+	int fds[CONTROL_FDS], r;
+	unsigned nfds;
+
+	r = control_receive(conn, &m, fds, &nfds);
+	if (r < 0)
+		return r == -EAGAIN ? 0 : -EPIPE;
+	for (unsigned i = 0; i < nfds; i++)
+		close(fds[i]);
+	return m.type == CONTROL_OOM;
 }

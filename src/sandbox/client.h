@@ -36,6 +36,9 @@ int sandbox_exec_start(const char *socket, const struct sandbox_exec *x, int *co
  */
 int sandbox_exec_wait(int conn, int signal_fd, int *status, struct error *err);
 
+/* The sandbox process itself, by who listens at the socket. -ECONNREFUSED, -ENOENT: nobody. */
+pid_t sandbox_pid(const char *socket, struct error *err);
+
 /* The guest's processes. The array is malloc()ed; comm is cut to 15 bytes. */
 struct sandbox_process {
 	pid_t pid, ppid, pgrp, session;
@@ -48,6 +51,25 @@ struct sandbox_process {
 	char cmdline[256]; /* spaces between arguments */
 };
 int sandbox_ps(const char *socket, struct sandbox_process **out, size_t *count, struct error *err);
+
+/* The guest stands still when pause returns, and goes on after resume. */
+int sandbox_pause(const char *socket, struct error *err);
+int sandbox_resume(const char *socket, struct error *err);
+
+/* The memory limit is another one now. */
+int sandbox_limits_changed(const char *socket, struct error *err);
+
+/* The machine's counters, and the configuration of its CPU: JSON texts, malloc()ed. */
+/* platform: the platform's counters alone. */
+int sandbox_stats(const char *socket, bool platform, char **json, struct error *err);
+int sandbox_cpu_config(const char *socket, char **json, struct error *err);
+
+/*
+ * A connection on which the sandbox tells what happens; poll it for POLLIN. sandbox_next_event() then
+ * reads one: 1 (a process was killed for want of memory), 0 (nothing), -EPIPE: the sandbox has ended.
+ */
+int sandbox_events(const char *socket, struct error *err);
+int sandbox_next_event(int conn);
 
 /* Sends sig to every process of the guest (`kill --all`). */
 int sandbox_kill_all(const char *socket, int sig, struct error *err);

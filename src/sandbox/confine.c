@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:140 What the sandbox gives up
  * The capabilities that the sandbox gives up before the guest's first instruction: what nobody in the
  * container may have, husk has no business with either. syscall_filter.c is the other half.
  */

@@ -31,6 +31,7 @@ struct conversation {
 	int sock;
 	struct thread_group *group; /* counted; NULL until EXEC succeeded */
 	struct tty *tty;	    /* the process' terminal with a reference, or NULL */
+	bool listens; /* to what happens: EVENTS */
 	/* Set by the process' last thread, read by the control thread after `ended` was signalled. */
 	_Atomic bool exited;
 	int wait_status;
@@ -38,7 +39,9 @@ struct conversation {
 
 static struct list conversations = LIST_INIT(conversations);
 static unsigned n_conversations;
-static int ended = -1; /* eventfd: some process of a conversation has exited */
+static int signals = -1; /* signalfd: all that comes from outside */
+static _Atomic int ended = -1; /* eventfd: some process has exited, or was killed for memory */
+static atomic_uint killed;     /* … since the listeners were told */
 
 static void reply(struct conversation *c, enum control_type type, int value, int fd)
 {
@@ -65,6 +68,17 @@ static void on_exec_exit(void *arg, int wait_status)
 	c->wait_status = wait_status;
 	atomic_store(&c->exited, true);
 	if (write(ended, &one, sizeof(one)) < 0)
+		log_error("control: eventfd: %s", strerror(errno));
+}
+
+void control_tell_killed(int guest_pid)
+{
+	uint64_t one = 1;
+	int fd;
+
+	atomic_fetch_add(&killed, 1);
+	fd = atomic_load(&ended);
+	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
 		log_error("control: eventfd: %s", strerror(errno));
 }
 
@@ -141,16 +155,23 @@ static void serve_signal(struct conversation *c, const struct control_message *m
 		signal_send_group(c->group, &info);
 }
 
-static void serve_ps(struct conversation *c)
+/* fd: a document for the client, or a negative errno. */
+static void reply_document(struct conversation *c, int fd)
 {
-	int fd = process_list_document();
-
 	if (fd < 0) {
 		reply_error(c, fd, strerror(-fd));
 		return;
 	}
 	reply(c, CONTROL_DONE, 0, fd);
 	close(fd);
+}
+
+static void reply_result(struct conversation *c, int r)
+{
+	if (r < 0)
+		reply_error(c, r, strerror(-r));
+	else
+		reply(c, CONTROL_DONE, r, -1);
 }
 
 static void drop(struct conversation *c)
@@ -198,10 +219,29 @@ static void serve(struct conversation *c)
 		serve_signal(c, &m);
 		break;
 	case CONTROL_PS:
-		serve_ps(c);
+		reply_document(c, process_list_document());
 		break;
 	case CONTROL_KILL_ALL:
-		reply(c, CONTROL_DONE, process_list_signal(m.value), -1);
+		reply_result(c, process_list_signal(m.value));
+		break;
+	case CONTROL_PAUSE:
+		reply_result(c, machine_pause());
+		break;
+	case CONTROL_RESUME:
+		reply_result(c, machine_resume());
+		break;
+	case CONTROL_STATS:
+		reply_document(c, machine_stats_document(m.value));
+		break;
+	case CONTROL_CPU_CONFIG:
+		reply_document(c, machine_cpu_config_document());
+		break;
+	case CONTROL_LIMITS:
+		memory_watch_limit_changed();
+		reply_result(c, 0);
+		break;
+	case CONTROL_EVENTS:
+		c->listens = true;
 		break;
 	default:
 		reply_error(c, -EBADMSG, "not a request");
@@ -225,6 +265,16 @@ static void accept_one(int control_fd)
 	n_conversations++;
 }
 
+static void report_kills(void)
+{
+	struct conversation *c;
+
+	for (unsigned n = atomic_exchange(&killed, 0); n > 0; n--)
+		list_for_each(c, &conversations, link)
+			if (c->listens && c->sock >= 0)
+				reply(c, CONTROL_OOM, 0, -1);
+}
+
 static void report_exits(void)
 {
 	struct conversation *c, *tmp;
@@ -232,6 +282,7 @@ static void report_exits(void)
 
 	if (read(ended, &count, sizeof(count)) < 0)
 		return;
+	report_kills();
 	list_for_each_safe(c, tmp, &conversations, link) {
 		if (!c->group || !atomic_load(&c->exited))
 			continue;
@@ -270,17 +321,20 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+int control_open(struct error *err)
+{
+	signals = open_signals();
+	if (signals < 0)
+		return error_errno(err, -errno, "control: cannot make a signalfd");
+	ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return ended < 0 ? error_errno(err, -errno, "control: cannot make an eventfd") : 0;
+}
+
 _Noreturn void control_loop(int control_fd, struct tty *console)
 {
 	static struct pollfd p[3 + CONVERSATIONS_MAX];
 	static struct conversation *who[CONVERSATIONS_MAX];
-	int signals = open_signals();
 
-	ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (ended < 0 || signals < 0) {
-		log_error("control: %s", strerror(errno));
-		_exit(1);
-	}
 	p[0] = (struct pollfd){.fd = signals, .events = POLLIN};
 	p[1] = (struct pollfd){.fd = ended, .events = POLLIN};
 	p[2] = (struct pollfd){.fd = control_fd, .events = POLLIN};

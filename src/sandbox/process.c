@@ -89,8 +89,9 @@ static int wrap_fd(int fd, int as, struct fdtable *t)
 	int r;
 
 	if (flags < 0) {
+		r = -errno;
 		close(fd);
-		return -EBADF;
+		return r;
 	}
 	flags &= O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECTORY | O_PATH;
 	if (isatty(fd))
@@ -119,7 +120,7 @@ static int make_table(struct process_fds *fds, struct fdtable **out, struct tty 
 		r = wrap_terminal(fds->fds[i++], t, tty);
 		as = 3;
 	}
-	for (; r == 0 && i < fds->n; i++, as++)
+	for (; r == 0 && i < fds->n; i++, as += r == 0)
 		if (fds->fds[i] >= 0)
 			r = wrap_fd(fds->fds[i], as, t);
 	for (; i < fds->n; i++)
@@ -152,6 +153,34 @@ static void make_rlimits(const struct oci_process *p, struct rlimit *limits)
 	}
 }
 
+/* What is asked for was applied to the whole sandbox (runtime/scheduling.c): here it is reported. */
+static void report_scheduler(const struct oci_scheduler *s, struct spawn_args *args)
+{
+	if (!s)
+		return;
+	args->policy = oci_scheduler_policy(s->policy);
+	args->nice = s->nice;
+	args->rt_priority = s->priority;
+}
+
+/*
+ * The CPUs of an exec'd process, which its children inherit. (config.json's own is not for init, says
+ * the spec.) Only one process is made at a time.
+ */
+static int choose_cpus(const struct oci_process *p, struct spawn_args *args, struct error *err)
+{
+	static unsigned char mask[OCI_LIST_MAX / 8];
+	const char *list = p->exec_cpu_affinity ? p->exec_cpu_affinity->final : NULL;
+
+	if (args->is_init || !list || !*list)
+		return 0;
+	if (oci_list_parse(list, mask, sizeof(mask)) < 0)
+		return error_set(err, -EINVAL, "process.execCPUAffinity.final: \"%s\"", list);
+	args->cpus = mask;
+	args->cpus_size = sizeof(mask);
+	return 0;
+}
+
 int process_to_spawn(const struct oci_process *p, struct process_fds *fds, struct spawn_args *args,
 		     struct tty **tty, struct error *err)
 {
@@ -159,13 +188,16 @@ int process_to_spawn(const struct oci_process *p, struct process_fds *fds, struc
 
 	if (r < 0)
 		return r;
-	args->cred = make_cred(p);
+	r = choose_cpus(p, args, err);
+	args->cred = r < 0 ? NULL : make_cred(p);
 	if (!args->cred) {
 		fdtable_put(args->files);
 		if (*tty)
 			tty_put(*tty);
-		return error_errno(err, -ENOMEM, "credentials of the process");
+		return r < 0 ? r : error_errno(err, -ENOMEM, "credentials of the process");
 	}
+	report_scheduler(p->scheduler, args);
+	args->personality = sandbox_personality;
 	make_rlimits(p, args->rlimits);
 	args->argv = (const char *const *)p->args;
 	args->env = (const char *const *)p->env;

@@ -13,6 +13,16 @@
  *                                        ←   DONE     fds: struct sandbox_process[]
  *   KILL_ALL value: signal              →
  *                                        ←   DONE     value: processes told
+ *   PAUSE                               →       no vCPU runs until RESUME
+ *   RESUME                              →
+ *                                        ←   DONE
+ *   LIMITS                              →       the cgroup's limits have changed
+ *                                        ←   DONE
+ *   STATS value: 1: the platform's alone →
+ *   CPU_CONFIG                          →
+ *                                        ←   DONE     fds: JSON text
+ *   EVENTS                              →
+ *                                        ←   OOM      any number of times
  *
  * A connection is one conversation. The client that closes an EXEC conversation kills its process.
  * Documents of any size travel as a memfd, which the receiver reads once.
@@ -40,6 +50,13 @@ enum control_type {
 	CONTROL_EXITED,
 	CONTROL_DONE,
 	CONTROL_ERROR,
+	CONTROL_PAUSE,
+	CONTROL_RESUME,
+	CONTROL_STATS,
+	CONTROL_CPU_CONFIG,
+	CONTROL_EVENTS,
+	CONTROL_OOM,
+	CONTROL_LIMITS,
 };
 
 struct control_message {

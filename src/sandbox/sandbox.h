@@ -11,17 +11,24 @@
 #define HUSK_SANDBOX_SANDBOX_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "sandbox/memory_watch.h"
 
 struct oci_config;
 
 struct sandbox_args {
 	const struct oci_config *config; /* checked already; outlives the call */
+	const char *platform;		 /* "kvm", "ptrace" or "auto" */
+	unsigned vcpus_max;		 /* 0: the platform's own choice */
+	uint64_t memory_max;		 /* bytes of guest memory; 0: the platform's own choice */
 	int kvm_fd;			 /* /dev/kvm, opened before pivot_root */
-	int fuse_fd[2];			 /* /dev/fuse opened inside the user namespace, twice, or -1 */
+	struct sandbox_memory memory;	 /* files of the memory cgroup */
+	int fuse_fd[3];			 /* /dev/fuse opened inside the user namespace, or -1 */
 	int control_fd;			 /* listening SOCK_SEQPACKET socket, or -1 */
+	int mount_ns_fd; /* where the first thread returns to (config without a mount namespace), or -1 */
 	int hostproc_ready;		 /* hostproc_init() was called before pivot_root */
 	/*
 	 * Descriptors 3 … 2+preserve_fds of this process go to the guest's init with the same numbers
@@ -30,12 +37,19 @@ struct sandbox_args {
 	unsigned preserve_fds;
 	bool terminal; /* 0, 1 and 2 are the container's terminal */
 	bool debug;
+	const char *hook_state; /* what startContainer hooks read on stdin (state object, JSON) */
 	/*
 	 * Called when the init process is ready to run (program found and loaded): runtime/ tells
-	 * `husk create` so, waits for `husk start` (exec fifo), and returns 0; the guest then starts.
-	 * It runs on a thread of its own and may block. An error ends the sandbox.
+	 * `husk create` so, waits for `husk start` (exec fifo), and returns 0. It runs on a thread of its
+	 * own and may block. An error ends the sandbox.
 	 */
 	int (*ready)(void *arg, struct error *err);
+	/*
+	 * Called after the startContainer hooks, on the same thread: runtime/ tells `husk start`. why
+	 * NULL: the guest starts when this returns 0. Else it does not: a hook failed, and the sandbox
+	 * ends when this returns.
+	 */
+	int (*started)(void *arg, const struct error *why, struct error *err);
 	/* Called when sandbox_main() cannot go on, before ready(): err says why. Then _exit(1). */
 	void (*failed)(void *arg, const struct error *err);
 	void *arg;

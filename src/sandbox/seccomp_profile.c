@@ -89,8 +89,8 @@ static int add_rules(scmp_filter_ctx ctx, const struct oci_syscall *s, int nr, u
 	return r;
 }
 
-static int add_syscalls(scmp_filter_ctx ctx, const struct oci_seccomp *p, uint32_t fallback,
-			struct error *err)
+static int add_syscalls(scmp_filter_ctx ctx, const struct oci_seccomp *p, bool strict,
+			uint32_t fallback, struct error *err)
 {
 	for (size_t i = 0; i < p->n_syscalls; i++) {
 		const struct oci_syscall *s = &p->syscalls[i];
@@ -105,6 +105,9 @@ static int add_syscalls(scmp_filter_ctx ctx, const struct oci_seccomp *p, uint32
 		for (size_t k = 0; k < s->n_names; k++) {
 			int nr = seccomp_syscall_resolve_name(s->names[k]);
 
+			if (nr == __NR_SCMP_ERROR && strict)
+				return error_set(err, -ENOENT, "linux.seccomp.syscalls[%zu].names[%zu]: %s "
+							       "is not a system call", i, k, s->names[k]);
 			/* Negative: unknown here, or of another architecture: nobody can call it. */
 			if (nr < 0)
 				continue;
@@ -136,8 +139,8 @@ static int export(scmp_filter_ctx ctx, struct sock_filter **insns, size_t *n)
 	return 0;
 }
 
-int seccomp_profile_compile(const struct oci_seccomp *p, struct sock_filter **insns, size_t *n,
-			    struct error *err)
+int seccomp_profile_compile(const struct oci_seccomp *p, bool strict, struct sock_filter **insns,
+			    size_t *n, struct error *err)
 {
 	scmp_filter_ctx ctx;
 	uint32_t fallback;
@@ -151,7 +154,7 @@ int seccomp_profile_compile(const struct oci_seccomp *p, struct sock_filter **in
 		return error_errno(err, -ENOMEM, "linux.seccomp");
 	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW);
-	r = add_syscalls(ctx, p, fallback, err);
+	r = add_syscalls(ctx, p, strict, fallback, err);
 	if (r == 0) {
 		r = export(ctx, insns, n);
 		if (r < 0)

@@ -2,7 +2,7 @@
 /*
  * The host system calls that the sandbox may make once the guest runs: those that husk's own code
  * makes, and nothing else. Whoever breaks out of the guest into this process finds no execve, no
- * ptrace, no mount, no new namespaces, no executable memory.
+ * mount, no new namespaces, no executable memory, and ptrace only on the platform of that name.
  *
  * Anything else answers EPERM, so that a forgotten call shows up as an error in a test and not as a
  * dead container; clone3 answers ENOSYS, because then glibc uses clone, whose flags can be seen.
@@ -12,9 +12,11 @@
 #include <linux/kvm.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
@@ -70,9 +72,20 @@ static const char *const plain[] = {
 /* The KVM requests of a machine that runs. /dev/kvm itself is closed by then. */
 static const unsigned long kvm_requests[] = {
     KVM_RUN, KVM_CREATE_VCPU, KVM_SET_USER_MEMORY_REGION, KVM_SET_CPUID2, KVM_GET_REGS, KVM_SET_REGS,
-    KVM_GET_SREGS, KVM_SET_SREGS, KVM_GET_MSRS, KVM_SET_MSRS, KVM_GET_XSAVE, KVM_SET_XSAVE,
-    KVM_GET_XSAVE2, KVM_GET_XCRS, KVM_SET_XCRS, KVM_GET_FPU, KVM_SET_FPU, KVM_GET_VCPU_EVENTS,
+    KVM_GET_SREGS, KVM_SET_SREGS, KVM_GET_MSRS, KVM_SET_MSRS, KVM_SET_DEVICE_ATTR,
+    KVM_GET_XSAVE, KVM_SET_XSAVE, KVM_GET_XSAVE2, KVM_GET_XCRS, KVM_SET_XCRS, KVM_GET_FPU, KVM_SET_FPU, KVM_GET_VCPU_EVENTS,
     KVM_SET_VCPU_EVENTS, KVM_SET_SIGNAL_MASK, KVM_CHECK_EXTENSION,
+};
+
+/*
+ * What the platform ptrace does with its stubs. Whoever breaks into the sandbox could trace other
+ * processes of the same user in the container's pid namespace, if there are any; the host gives no
+ * more than that without CAP_SYS_PTRACE, which the sandbox has only if the container has it.
+ */
+static const long trace_requests[] = {
+    PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH, PTRACE_SETOPTIONS, PTRACE_SYSEMU, PTRACE_CONT,
+    PTRACE_SINGLESTEP, PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_GETREGSET, PTRACE_SETREGSET,
+    PTRACE_PEEKUSER, PTRACE_POKEUSER, PTRACE_GETSIGINFO, PTRACE_GETEVENTMSG,
 };
 
 static const int socket_families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET};
@@ -111,6 +124,25 @@ static void allow_threads(struct builder *b)
 		b->error = seccomp_rule_add(b->ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
+static void allow_kvm(struct builder *b)
+{
+	for (unsigned i = 0; i < sizeof(kvm_requests) / sizeof(*kvm_requests); i++) {
+		struct scmp_arg_cmp is = SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, kvm_requests[i]);
+
+		allow_if(b, "ioctl", 1, &is);
+	}
+}
+
+static void allow_tracing(struct builder *b)
+{
+	for (unsigned i = 0; i < sizeof(trace_requests) / sizeof(*trace_requests); i++) {
+		struct scmp_arg_cmp is = SCMP_A0(SCMP_CMP_EQ, trace_requests[i]);
+
+		allow_if(b, "ptrace", 1, &is);
+	}
+	allow_if(b, "wait4", 0, NULL);
+}
+
 /*
  * ioctl requests are 32 bits. KVM's are listed. Of the rest, vfs and net pass on known requests
  * only, so here it is enough that they are the terminal, socket and file ones: by their type byte.
@@ -120,11 +152,6 @@ static void allow_ioctls(struct builder *b)
 	static const unsigned char types[] = {'T', 'f', 'X', 0x12 /* block */, 'R', 0x89 /* SIOC */,
 					      0x8b /* wireless */, 0x94 /* FICLONE */};
 
-	for (unsigned i = 0; i < sizeof(kvm_requests) / sizeof(*kvm_requests); i++) {
-		struct scmp_arg_cmp is = SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, kvm_requests[i]);
-
-		allow_if(b, "ioctl", 1, &is);
-	}
 	for (unsigned i = 0; i < sizeof(types); i++) {
 		struct scmp_arg_cmp is = SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff00, types[i] << 8);
 
@@ -159,7 +186,7 @@ static void allow_prctl(struct builder *b)
 	}
 }
 
-int confine_syscalls(struct error *err)
+int confine_syscalls(const char *platform, struct error *err)
 {
 	struct builder b = {.ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM))};
 
@@ -174,6 +201,10 @@ int confine_syscalls(struct error *err)
 	allow_memory(&b);
 	allow_threads(&b);
 	allow_ioctls(&b);
+	if (strcmp(platform, "ptrace") == 0)
+		allow_tracing(&b);
+	else
+		allow_kvm(&b);
 	allow_sockets(&b);
 	allow_prctl(&b);
 	if (b.error == 0)

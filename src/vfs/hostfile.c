@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:520 Most work is the host's
  * Host-backed descriptions: I/O is one host system call into (pinned) guest memory; offset, flags
  * and readiness are the host's.
  *

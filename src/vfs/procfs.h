@@ -89,4 +89,14 @@ extern struct proc_ops proc_ops;
  */
 struct pnode *procfs_root(const char *const *masked, const char *const *readonly);
 
+/* The source of the mount that shows this tree to the host (sandbox/outside.c); no guest's business. */
+#define PROC_OUTSIDE_SOURCE "husk-proc"
+
+/*
+ * What /proc/sys shows for a setting of the ipc namespace that linux.sysctl gives: key as there
+ * ("kernel.msgmax", with '.' or '/'). Keys of other namespaces are passed over: their files ask the host.
+ * At boot only. 0, -ENOMEM.
+ */
+int procfs_set_sysctl(const char *key, const char *value);
+
 #endif

@@ -31,6 +31,89 @@ CASE(monotonic, "CLOCK_MONOTONIC through the vDSO and the system call never step
 	CHECK_EQ(back, 0);
 }
 
+/*
+ * Both ways of asking, mixed, for so many readings; or 8 seconds, where there is no vDSO and each
+ * costs a system call.
+ */
+static void never_back(clockid_t id, int readings)
+{
+	struct timespec t;
+	int64_t first = 0, last = 0;
+	int back = 0;
+
+	for (int i = 0; i < readings && last - first < 8000000000; i++) {
+		if (i % 64 == 0)
+			syscall(SYS_clock_gettime, id, &t);
+		else
+			clock_gettime(id, &t);
+		back += ns(&t) < last;
+		last = ns(&t);
+		if (i == 0)
+			first = last;
+	}
+	CHECK_EQ(back, 0);
+}
+
+CASE(interleaved, "a million readings by vDSO and system call, of three clocks, never step back")
+{
+	never_back(CLOCK_MONOTONIC, 600000);
+	never_back(CLOCK_BOOTTIME, 200000);
+	never_back(CLOCK_REALTIME, 200000);
+}
+
+CASE(after_sleep, "what the vDSO says after a sleep is the system call's time, too")
+{
+	struct timespec t, u;
+
+	for (int i = 0; i < 6; i++) {
+		abi_sleep_ms(1 << (2 * i));
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &u);
+		CHECK(ns(&u) >= ns(&t));
+		clock_gettime(CLOCK_REALTIME, &t);
+		syscall(SYS_clock_gettime, CLOCK_REALTIME, &u);
+		CHECK(ns(&u) >= ns(&t));
+		never_back(CLOCK_MONOTONIC, 1000);
+	}
+}
+
+static volatile int64_t shared_last;
+
+static void *read_shared(void *arg)
+{
+	struct timespec t;
+	intptr_t back = 0;
+	int64_t end;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	end = ns(&t) + 5000000000;
+	for (int i = 0; i < 100000 && ns(&t) < end; i++) {
+		int64_t before = __atomic_load_n(&shared_last, __ATOMIC_ACQUIRE);
+
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		back += ns(&t) < before;
+		while (before < ns(&t) &&
+		       !__atomic_compare_exchange_n(&shared_last, &before, ns(&t), true,
+						    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			;
+	}
+	(void)arg;
+	return (void *)back;
+}
+
+CASE(threads_agree, "what a thread reads after another is not earlier")
+{
+	pthread_t t[4];
+	void *back;
+
+	for (int i = 0; i < 4; i++)
+		REQUIRE(pthread_create(&t[i], NULL, read_shared, NULL) == 0);
+	for (int i = 0; i < 4; i++) {
+		pthread_join(t[i], &back);
+		CHECK_EQ((intptr_t)back, 0);
+	}
+}
+
 CASE(realtime, "CLOCK_REALTIME, gettimeofday and time agree; so do the vDSO and the call")
 {
 	struct timespec a, b;

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -63,12 +64,35 @@ static void *sleeps(void *arg)
 	return NULL;
 }
 
+/* The host's limit of queued signals is for all processes of a user: now and then it is reached. */
+static struct rlimit limit;
+
+static void *raise_limit(void *arg)
+{
+	for (unsigned i = 0; i < 100; i++)
+		sched_yield();
+	CHECK(setrlimit(RLIMIT_SIGPENDING, &limit) == 0);
+	return NULL;
+}
+
+static void kick_at_the_limit(void)
+{
+	struct rlimit none = {0, limit.rlim_max};
+	pthread_t t;
+
+	CHECK(setrlimit(RLIMIT_SIGPENDING, &none) == 0);
+	pthread_create(&t, NULL, raise_limit, NULL);
+	host_kick(atomic_load(&sleeper));
+	pthread_join(t, NULL);
+}
+
 static void test_kicks(void)
 {
 	pthread_t t;
 	unsigned seed = 1;
 
 	CHECK(pipe(never) == 0);
+	CHECK(getrlimit(RLIMIT_SIGPENDING, &limit) == 0);
 	pthread_create(&t, NULL, sleeps, NULL);
 	while (!atomic_load(&sleeper))
 		;
@@ -76,7 +100,10 @@ static void test_kicks(void)
 		for (unsigned spin = rand_r(&seed) % 400; spin; spin--)
 			__asm__ volatile("pause");
 		atomic_store(&pending, i + 1);
-		host_kick(atomic_load(&sleeper));
+		if (i % 500 == 0)
+			kick_at_the_limit();
+		else
+			host_kick(atomic_load(&sleeper));
 		while (atomic_load(&handled) != i + 1)
 			sched_yield();
 	}

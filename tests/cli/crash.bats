@@ -68,3 +68,32 @@ load helper
 	equal status "$(status_of "$id")" running
 	equal output "$(h exec "$id" echo still here)" "still here"
 }
+
+@test "a damaged state.json: delete refuses, delete --force finds the sandbox and leaves nothing" {
+	local damage pid
+
+	for damage in '' '{' '{}' '[1]' '{"phase": 7}'; do
+		bundle sleep 1000
+		h run --detach --bundle "$bundle" "$id" </dev/null >/dev/null 2>&1
+		pid=$(sandbox_pid "$id")
+		echo "$damage" >"$state/$id/state.json"
+		run h delete "$id"
+		[ "$status" = 1 ]
+		[[ "$output" == *"state.json is damaged"* ]]
+		alive "$pid" || fail "the sandbox died of a delete that was refused"
+		h delete --force "$id"
+		! alive "$pid" || fail "the sandbox lives on after '$damage'"
+	done
+}
+
+@test "neither state.json nor config.json: the sandbox is found by its control socket" {
+	bundle sleep 1000
+	edit '.linux.cgroupsPath = "/'"$id"'"'
+	h create --bundle "$bundle" "$id" </dev/null >/dev/null 2>&1
+	pid=$(sandbox_pid "$id")
+	: >"$state/$id/state.json"
+	: >"$state/$id/config.json"
+	h delete --force "$id"
+	! alive "$pid" || fail "the sandbox lives on"
+	find /sys/fs/cgroup -type d -name "$id" -exec rmdir {} + # nothing says any more where it is
+}

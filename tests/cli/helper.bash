@@ -62,8 +62,10 @@ husk_processes() {
 	done
 }
 
+# $HUSK_TEST_PLATFORM, if it is set, is the platform that containers run on.
 h() {
-	timeout -k 5 "${LIMIT:-60}" "$husk_exe" --root "$state" "$@"
+	timeout -k 5 "${LIMIT:-60}" "$husk_exe" ${HUSK_TEST_PLATFORM:+--platform=$HUSK_TEST_PLATFORM} \
+		--root "$state" "$@"
 }
 
 # A runtime beside husk, with the same bundle: what does runc say?

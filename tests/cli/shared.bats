@@ -109,3 +109,12 @@ two_containers_lock() { # KIND
 	out=$(bash -c 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$husk_exe" --root "$state" run --bundle "$bundle" "$id"' 3</dev/null | tr '\n' ' ')
 	equal output "$out" "1 1 three "
 }
+
+@test "a masked file is not a way to change the host's /dev/null" {
+	bundle sh -c 'cat /etc/passwd; echo lost >/etc/passwd; chmod 666 /etc/passwd || echo refused'
+	edit '.linux.maskedPaths += ["/etc/passwd"]'
+	run h run --bundle "$bundle" "$id"
+	[ "$status" = 0 ]
+	[ "${lines[-1]}" = refused ]
+	[[ "$output" == *"Read-only file system"* ]]
+}

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The application kernel on KVM without a container around it: runs one program of the host's file
+ * The application kernel without a container around it: runs one program of the host's file
  * system as a guest's init, with this process' descriptors and root, and ends as it does.
  * For tests, and for a person with a debugger.
  *
- *   guest_run [-d] [-C] [-p] PROGRAM [ARGUMENT…]
+ *   guest_run [--platform=kvm|ptrace|auto] [-d] [-C] [-p] PROGRAM [ARGUMENT…]
  *      -d: log at debug level  -C: plain user, no rights  -p: husk's own /proc and /dev/pts
+ *      -b N: KVM says SHUTDOWN instead of running the guest for the Nth time
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,7 +31,22 @@
 #include "vfs/tty.h"
 #include "vfs/procfs.h"
 
+#include "platform/kvm/kvm.h"
+
 extern char **environ;
+
+static _Atomic long runs_left;
+
+static int break_machine(int fd, unsigned long request, void *arg)
+{
+	struct kvm_run *run = arg;
+	int r = kvm_ioctl_host(fd, request, arg);
+
+	if (request != KVM_RUN || atomic_fetch_sub(&runs_left, 1) != 1)
+		return r;
+	run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return 0;
+}
 
 static int setup(void *arg)
 {
@@ -96,9 +113,11 @@ static struct fdtable *own_descriptors(void)
 	return t;
 }
 
-static void boot(void)
+/* HUSK_TEST_PLATFORM says on which platform, "kvm" without it; --platform says so before that. */
+static void boot(const char *platform)
 {
 	struct platform_config cfg = {.kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC)};
+	enum platform_kind kind;
 	static const struct net_ops net_ops = {current_tgid, guest_pid};
 	struct error err = ERROR_INIT;
 	struct platform *p;
@@ -107,7 +126,11 @@ static void boot(void)
 	safecopy_init();
 	host_thread_init(NULL, NULL);
 	hostproc_init();
-	if (cfg.kvm_fd < 0 || platform_new_kvm(&cfg, &p, &err) < 0)
+	if (!platform)
+		platform = getenv("HUSK_TEST_PLATFORM");
+	if (!platform_kind_of(platform ? platform : "kvm", &kind))
+		die("no such platform", &err);
+	if (platform_new(kind, &cfg, &p, &err) < 0)
 		die("the machine", &err);
 	if (kernel_boot(p, log_enabled(LOG_LEVEL_DEBUG)) < 0 || kthreadd_start(setup, NULL) < 0)
 		die("boot", &err);
@@ -116,27 +139,35 @@ static void boot(void)
 
 int main(int argc, char **argv)
 {
+	static const struct option long_options[] = {{"platform", required_argument, NULL, 'P'}, {0}};
 	char cwd[PATH_MAX];
 	struct spawn_args args = {.is_init = true, .on_exit = on_exit_status, .umask = 022};
 	struct error err = ERROR_INIT;
 	struct task *t;
 	bool plain = false, own_proc = false;
+	const char *platform = NULL;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+dCp")) != -1) {
+	while ((opt = getopt_long(argc, argv, "+dCpb:", long_options, NULL)) != -1) {
 		if (opt == 'd')
 			log_open(-1, LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG);
 		else if (opt == 'C')
 			plain = true;
 		else if (opt == 'p')
 			own_proc = true;
+		else if (opt == 'b')
+			runs_left = atol(optarg);
+		else if (opt == 'P')
+			platform = optarg;
 		else
 			return 2;
 	}
 	if (optind == argc)
 		return 2;
 	block_signals();
-	boot();
+	boot(platform);
+	if (runs_left)
+		kvm_inject(break_machine);
 	if (own_proc && (fs_mount_pseudo("/proc", procfs_root(NULL, NULL), false) < 0 ||
 			 fs_mount_pseudo("/dev/pts", devpts_root(), false) < 0))
 		return 125;

@@ -11,3 +11,16 @@ tests_kernel_test_elf_SOURCES = tests/kernel/test_elf.c tests/kernel/stub_mm.c s
 check_PROGRAMS += tests/kernel/guest_run
 tests_kernel_guest_run_SOURCES = tests/kernel/guest_run.c
 tests_kernel_guest_run_LDADD = $(kernel_test_libs)
+
+# The machine breaks: with the program beside it.
+check_PROGRAMS += tests/kernel/test_broken_machine
+TESTS += tests/kernel/test_broken_machine
+tests_kernel_test_broken_machine_SOURCES = tests/kernel/test_broken_machine.c
+
+# Clocks are read without exits: a script, with a program that no sanitizer calls for.
+check_PROGRAMS += tests/kernel/read_clocks
+TESTS += tests/kernel/test_quiet
+EXTRA_DIST += tests/kernel/test_quiet
+tests_kernel_read_clocks_SOURCES = tests/kernel/read_clocks.c
+tests_kernel_read_clocks_CFLAGS = -O2 -fno-sanitize=all
+tests_kernel_read_clocks_LDFLAGS = -static

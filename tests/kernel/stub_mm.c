@@ -19,3 +19,5 @@ int mm_copy_out(struct mm *mm, uint64_t dst, const void *src, size_t n)
 {
 	abort();
 }
+
+uint64_t mm_task_size = 0x7ffffffff000;

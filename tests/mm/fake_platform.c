@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/safecopy.h"
+
 #define FRAMES (1U << 17)
 #define BUCKETS 4096
 
@@ -124,6 +126,18 @@ int memory_alloc(struct memory *m, unsigned count, enum memory_kind kind, frame_
 	return r;
 }
 
+int memory_alloc_filled(struct memory *m, unsigned count, enum memory_kind kind, const void *src,
+			size_t len, frame_t *first)
+{
+	int r = memory_alloc(m, count, kind, first);
+
+	if (r == 0 && safe_copy(memory_ptr(m, *first), src, len) != 0) {
+		memory_unref(m, *first, count);
+		r = -EFAULT;
+	}
+	return r;
+}
+
 void memory_ref(struct memory *m, frame_t first, unsigned count)
 {
 	pthread_mutex_lock(&lock);
@@ -153,6 +167,16 @@ void memory_unref(struct memory *m, frame_t first, unsigned count)
 			drop(f);
 	}
 	pthread_mutex_unlock(&lock);
+}
+
+void memory_batch_unref(struct memory_batch *b, frame_t first, unsigned count)
+{
+	memory_unref(b->memory, first, count);
+}
+
+void memory_batch_flush(struct memory_batch *b)
+{
+	b->n = 0;
 }
 
 unsigned memory_refs(struct memory *m, frame_t frame)
@@ -304,8 +328,25 @@ unsigned fake_windows_used(void)
 
 /* ---- address spaces ----------------------------------------------------------------------------- */
 
-int platform_new_address_space(struct platform *p, struct address_space **out)
+void fake_set_user_space(uint64_t from, uint64_t end)
 {
+	the_platform.caps.min_user_address = from;
+	the_platform.caps.max_user_address = end;
+}
+
+static unsigned spaces, spaces_max = UINT32_MAX;
+
+void fake_set_spaces(unsigned n)
+{
+	spaces_max = n;
+}
+
+int platform_new_address_space(struct platform *p, uint64_t id, struct address_space **out)
+{
+	(void)id;
+	if (spaces >= spaces_max)
+		return -EAGAIN;
+	spaces++;
 	*out = calloc(1, sizeof(**out));
 	return *out ? 0 : -ENOMEM;
 }
@@ -413,10 +454,12 @@ void fake_forget(struct address_space *as)
 	address_space_unmap(as, 0, the_platform.caps.max_user_address);
 }
 
-void address_space_release(struct address_space *as)
+void address_space_release(struct address_space *as, uint64_t id)
 {
+	(void)id;
 	fake_forget(as);
 	free(as);
+	spaces--;
 }
 
 unsigned fake_mapped(struct address_space *as)

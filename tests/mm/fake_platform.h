@@ -20,6 +20,10 @@ void fake_forget(struct address_space *as);
 /* Frames with a reference, windows in use: 0 when all is given back. */
 unsigned fake_frames_used(void);
 unsigned fake_windows_used(void);
+/* What its capabilities say about user space: [from, end). */
+void fake_set_user_space(uint64_t from, uint64_t end);
+/* At most so many address spaces at a time from now on. */
+void fake_set_spaces(unsigned n);
 /* At most so many frames may be in use from now on. */
 void fake_set_limit(unsigned frames);
 

@@ -32,7 +32,7 @@ struct platform *machine_platform(void)
 	hostcall_init();
 	host_thread_init(NULL, NULL);
 	cfg.kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (cfg.kvm_fd < 0 || platform_new_kvm(&cfg, &p, &err) != 0 ||
+	if (cfg.kvm_fd < 0 || platform_new(PLATFORM_KVM, &cfg, &p, &err) != 0 ||
 	    platform_new_context(p, &context) != 0) {
 		fprintf(stderr, "no machine: %s\n", err.msg ? err.msg : "/dev/kvm");
 		exit(1);

@@ -352,6 +352,57 @@ static void test_out_of_memory(void)
 	expect(fake_frames_used() == 0);
 }
 
+/* The platform has no address space left: fork says so, with nothing changed and nothing kept. */
+static void test_no_address_space(void)
+{
+	struct mm *mm = new_mm(), *child = NULL, *other = NULL;
+	uint64_t a = mm_mmap(mm, 0, 1 << 20, RW, ANON, NULL, 0);
+
+	expect(store(mm, a, 5) == 5);
+	fake_set_spaces(1);
+	expect(mm_fork(mm, &child) == -EAGAIN && !child);
+	expect(mm_new(fake_platform(), &other) == -EAGAIN && !other);
+	expect(load(mm, a) == 5 && store(mm, a, 6) == 6);
+	fake_set_spaces(2);
+	expect(mm_fork(mm, &child) == 0);
+	expect(load(child, a) == 6 && store(mm, a, 7) == 7 && load(child, a) == 6);
+	expect(mm_new(fake_platform(), &other) == -EAGAIN && !other);
+	mm_put(child);
+	expect(mm_new(fake_platform(), &other) == 0);
+	mm_put(other);
+	mm_put(mm);
+	fake_set_spaces(UINT32_MAX);
+	expect(fake_frames_used() == 0);
+}
+
+/* A platform with less user space: everything is placed in there. */
+static void test_task_size(void)
+{
+	const uint64_t end = 0x500000000000;
+	struct mm *mm;
+	uint64_t a, b;
+
+	fake_set_user_space(0x1000, 1UL << 40);
+	expect(mm_init(fake_platform()) == -ENOTSUP);
+	fake_set_user_space(0x20000, 0x7ffffffff000);
+	expect(mm_init(fake_platform()) == -ENOTSUP && TASK_SIZE == 0x7ffffffff000);
+	fake_set_user_space(0x1000, end);
+	expect(mm_init(fake_platform()) == 0 && TASK_SIZE == end);
+	mm = new_mm();
+	a = mm_mmap(mm, 0, 1 << 20, RW, ANON, NULL, 0);
+	b = mm_mmap(mm, 0x7ffff0000000, 1 << 20, RW, ANON, NULL, 0);
+	expect(a < end && end - a < 1UL << 42 && b < end);
+	expect(store(mm, a, 3) == 3 && store(mm, b, 4) == 4);
+	expect(mm_mmap(mm, end, 4096, RW, ANON | MAP_FIXED, NULL, 0) == -ENOMEM);
+	expect(mm_mmap(mm, end - 4096, 8192, RW, ANON | MAP_FIXED, NULL, 0) == -ENOMEM);
+	expect(mm_mmap(mm, end - 4096, 4096, RW, ANON | MAP_FIXED, NULL, 0) ==
+	       (int64_t)end - 4096);
+	expect(store(mm, end - 1, 5) == 5 && fault_at(mm, end, false) == FAULT_SEGV_MAPERR);
+	mm_put(mm);
+	fake_set_user_space(0x1000, 0x7ffffffff000);
+	expect(mm_init(fake_platform()) == 0);
+}
+
 static void test_wipe_and_dontfork(void)
 {
 	struct mm *mm = new_mm(), *child = NULL;
@@ -387,6 +438,8 @@ int main(void)
 	test_words();
 	test_out_of_memory();
 	test_wipe_and_dontfork();
+	test_no_address_space();
+	test_task_size();
 	if (fake_frames_used() || fake_windows_used() || fake_files) {
 		printf("left over: %u frames, %u windows, %u files\n", fake_frames_used(),
 		       fake_windows_used(), fake_files);

@@ -42,7 +42,7 @@ const char full_config[] =
     "\"/var/run/netns/n\"},{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"},{\"type\":"
     "\"user\"},{\"type\":\"cgroup\"},{\"type\":\"time\"}],\"devices\":[{\"path\":\"/dev/fuse\","
     "\"type\":\"c\",\"major\":10,\"minor\":229,\"fileMode\":438,\"uid\":0,\"gid\":0},{\"path\":"
-    "\"/dev/fifo\",\"type\":\"p\"}],\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\","
+    "\"/dev/fifo\",\"type\":\"p\"}],\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\","
     "\"defaultErrnoRet\":1,\"architectures\":[\"SCMP_ARCH_X86_64\"],\"flags\":["
     "\"SECCOMP_FILTER_FLAG_LOG\"],\"listenerPath\":\"/l\",\"listenerMetadata\":\"m\",\"syscalls\":["
     "{\"names\":[\"getcwd\",\"chmod\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":38,\"args\":[{"

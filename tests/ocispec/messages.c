@@ -278,6 +278,8 @@ static const struct {
      "linux.seccomp.syscalls[0].names: must not be empty"},
     {SECCOMP("\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":4096}]"),
      "linux.seccomp.syscalls[0].errnoRet: expected 0 to 4095, found 4096"},
+    {SECCOMP("\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_KILL\",\"errnoRet\":1}]"),
+     "linux.seccomp.syscalls[0].errnoRet: SCMP_ACT_KILL returns no error number"},
     {SECCOMP(
 	 "\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":6,"
 	 "\"value\":0,\"op\":\"SCMP_CMP_EQ\"}]}]"),

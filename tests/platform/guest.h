@@ -40,20 +40,46 @@
 #define STACK 0x700000UL /* one page */
 #define DATA 0x10000000UL
 
-/* A platform on this host's /dev/kvm. Without one the tests fail: they do not skip. */
-static inline struct platform *test_platform(unsigned vcpus_max)
+/* Which implementation is under test: HUSK_TEST_PLATFORM says, "kvm" (without it) or "ptrace". */
+static inline bool test_on_ptrace(void)
 {
-	struct platform_config cfg = {.vcpus_max = vcpus_max};
+	const char *name = getenv("HUSK_TEST_PLATFORM");
+
+	CHECK(!name || !strcmp(name, "kvm") || !strcmp(name, "ptrace"), "no platform '%s'", name);
+	return name && !strcmp(name, "ptrace");
+}
+
+#ifdef __SANITIZE_THREAD__
+/* ThreadSanitizer allows mappings in a stretch that has no room for the usual reservation. */
+#define TEST_MEMORY_MAX (16UL << 30)
+#else
+#define TEST_MEMORY_MAX 0
+#endif
+
+/* A platform on this host. Without /dev/kvm the tests of that one fail: they do not skip. */
+static inline struct platform *test_platform_with(struct platform_config cfg)
+{
 	struct error err = ERROR_INIT;
 	struct platform *p = NULL;
 
 	hostcall_init();
 	safecopy_init();
+	if (test_on_ptrace()) {
+		CHECK(platform_new(PLATFORM_PTRACE, &cfg, &p, &err) == 0, "%s", err.msg);
+		return p;
+	}
 	cfg.kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	CHECK(cfg.kvm_fd >= 0, "/dev/kvm is needed");
-	CHECK(platform_new_kvm(&cfg, &p, &err) == 0, "%s", err.msg);
+	if (!cfg.memory_max)
+		cfg.memory_max = TEST_MEMORY_MAX;
+	CHECK(platform_new(PLATFORM_KVM, &cfg, &p, &err) == 0, "%s", err.msg);
 	close(cfg.kvm_fd);
 	return p;
+}
+
+static inline struct platform *test_platform(unsigned vcpus_max)
+{
+	return test_platform_with((struct platform_config){.vcpus_max = vcpus_max});
 }
 
 static inline struct context *test_context(struct platform *p)
@@ -84,7 +110,7 @@ static inline struct address_space *test_space(struct platform *p, const char *c
 	struct address_space *as;
 	frame_t f = test_frames(p, 1), stack = test_frames(p, 1);
 
-	CHECK(platform_new_address_space(p, &as) == 0);
+	CHECK(platform_new_address_space(p, 0, &as) == 0);
 	CHECK(code_end - code <= (long)PAGE_SIZE);
 	memcpy(test_ptr(p, f), code, code_end - code);
 	CHECK(address_space_map(as, CODE, f, 1, ACCESS_READ | ACCESS_EXEC, false) == 0);
@@ -113,6 +139,14 @@ static inline bool test_on_tcg(void)
 static inline unsigned test_rounds(unsigned n)
 {
 	return test_on_tcg() ? n / 50 : n;
+}
+
+/* Full counts, however long they take? (make check-long) */
+static inline bool test_long(void)
+{
+	const char *s = getenv("HUSK_TEST_LONG");
+
+	return s && *s && *s != '0';
 }
 
 static inline uint64_t test_now(void)

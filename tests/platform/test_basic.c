@@ -2,6 +2,7 @@
 /* System calls, registers both ways, access rights, interruption: the everyday paths. */
 #include "guest.h"
 
+#include <pthread.h>
 #include <signal.h>
 
 BLOB(loop, "1: mov %rbx,%rax\n inc %rbx\n syscall\n jmp 1b");
@@ -26,7 +27,7 @@ static void syscalls_and_registers(struct platform *p)
 		regs.rax = 0;
 	}
 	context_release(c);
-	address_space_release(as);
+	address_space_release(as, 0);
 }
 
 BLOB(touch, "mov (%rdi),%rax\n syscall\n"
@@ -83,10 +84,10 @@ static void access_rights(struct platform *p)
 				CHECK(t.fault == !(set[k] & a), "rights %u access %u", set[k], a);
 			}
 			if (round & 1)
-				address_space_unmap(as, 0, 0x7ffffffff000);
+				address_space_unmap(as, 0, platform_caps(p)->max_user_address);
 			if (round & 1) {
 				CHECK(run_touch(c, as, ACCESS_EXEC, CODE + 128).fault);
-				address_space_release(as);
+				address_space_release(as, 0);
 				as = TEST_SPACE(p, touch);
 			}
 		}
@@ -94,8 +95,12 @@ static void access_rights(struct platform *p)
 	CHECK(run_touch(c, as, ACCESS_READ, 0xffff800000000000).fault);
 	CHECK(run_touch(c, as, ACCESS_WRITE, 0xffff800000010000).fault);
 	CHECK(run_touch(c, as, ACCESS_EXEC, 0xffff800000003000).fault);
+	/* Where Linux has its vsyscall page, the host's must not be seen. */
+	for (uint64_t k = 0; k < 3; k++)
+		CHECK(run_touch(c, as, ACCESS_EXEC, 0xffffffffff600000 + k * 1024).fault);
+	CHECK(run_touch(c, as, ACCESS_READ, 0xffffffffff600000).fault);
 	context_release(c);
-	address_space_release(as);
+	address_space_release(as, 0);
 }
 
 static void bad_rip(struct platform *p)
@@ -113,7 +118,7 @@ static void bad_rip(struct platform *p)
 		CHECK(ev.reason == SWITCH_SIGNAL && ev.signo == SIGSEGV && !ev.page_fault);
 	}
 	context_release(c);
-	address_space_release(as);
+	address_space_release(as, 0);
 }
 
 static void interrupt_before(struct platform *p)
@@ -133,7 +138,99 @@ static void interrupt_before(struct platform *p)
 		CHECK(ev.reason == SWITCH_SYSCALL && regs.orig_rax == (unsigned)i);
 	}
 	context_release(c);
-	address_space_release(as);
+	address_space_release(as, 0);
+}
+
+/* ---- counters -------------------------------------------------------------------------------- */
+
+static void exact_counters(struct platform *p)
+{
+	struct address_space *as = TEST_SPACE(p, loop), *t = TEST_SPACE(p, touch);
+	struct platform_stats before, after;
+	struct context *c = test_context(p);
+	struct user_regs_struct regs = test_regs();
+	struct switch_event ev;
+	uint64_t reasons = 0;
+	char want[64], *json;
+
+	platform_stats(p, &before);
+	for (unsigned i = 0; i < 100; i++)
+		context_switch(c, as, &regs, -1, &ev);
+	for (unsigned i = 0; i < 7; i++)
+		CHECK(run_touch(c, t, ACCESS_READ, DATA).fault);
+	context_interrupt(c);
+	context_switch(c, as, &regs, -1, &ev);
+	address_space_unmap(as, CODE, PAGE_SIZE);
+	platform_stats(p, &after);
+	CHECK(after.syscalls - before.syscalls == 100);
+	CHECK(after.faults - before.faults == 7 && after.page_faults - before.page_faults == 7);
+	CHECK(after.interrupts - before.interrupts == 1);
+	CHECK(after.unmaps - before.unmaps == 1 && after.maps == before.maps);
+	CHECK(after.spaces == 2 && after.fatal == 0);
+	for (unsigned i = 0; i < PLATFORM_REASONS; i++) {
+		CHECK(!after.reason[i] || platform_reason_name(p, i), "reason %u has no name", i);
+		reasons += after.reason[i];
+	}
+	CHECK(platform_reason_name(p, PLATFORM_REASONS) == NULL);
+	CHECK(test_on_ptrace() || reasons == after.exits, "%lu reasons for %lu exits", reasons,
+	      after.exits);
+
+	json = platform_stats_json(p);
+	CHECK(json && json[0] == '{' && !strcmp(strchr(json, '\0') - 2, "}}"));
+	snprintf(want, sizeof(want), "\"syscalls\":%lu,", after.syscalls);
+	CHECK(strstr(json, want), "%s", json);
+	snprintf(want, sizeof(want), "{\"platform\":\"%s\",", platform_caps(p)->name);
+	CHECK(!strncmp(json, want, strlen(want)), "%s", json);
+	free(json);
+	context_release(c);
+	address_space_release(as, 0);
+	address_space_release(t, 0);
+}
+
+struct counted {
+	struct platform *platform;
+	struct address_space *space;
+	unsigned calls;
+};
+
+static void *makes_calls(void *arg)
+{
+	struct counted *k = arg;
+	struct context *c = test_context(k->platform);
+	struct user_regs_struct regs = test_regs();
+	struct switch_event ev;
+
+	for (unsigned i = 0; i < k->calls; i++) {
+		context_switch(c, k->space, &regs, -1, &ev);
+		i -= ev.reason != SWITCH_SYSCALL;
+	}
+	context_unbind(c);
+	context_release(c);
+	return NULL;
+}
+
+/* They can be read while it runs: each only grows, and in the end nothing is missing. */
+static void counters_while_running(struct platform *p)
+{
+	struct counted k = {p, TEST_SPACE(p, loop), test_on_tcg() ? 200 : 2000};
+	struct platform_stats first, last, now;
+	pthread_t t[3];
+
+	platform_stats(p, &first);
+	for (unsigned i = 0; i < 3; i++)
+		pthread_create(&t[i], NULL, makes_calls, &k);
+	last = first;
+	do {
+		platform_stats(p, &now);
+		CHECK(now.exits >= last.exits && now.syscalls >= last.syscalls);
+		CHECK(now.syscalls - first.syscalls <= 3 * k.calls);
+		last = now;
+	} while (now.syscalls - first.syscalls < 3 * k.calls);
+	for (unsigned i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	platform_stats(p, &now);
+	CHECK(now.syscalls - first.syscalls == 3 * k.calls);
+	address_space_release(k.space, 0);
 }
 
 int main(void)
@@ -141,11 +238,14 @@ int main(void)
 	struct platform *p = test_platform(0);
 	const struct platform_caps *caps = platform_caps(p);
 
-	CHECK(!strcmp(caps->name, "kvm") && caps->detects_cpu_preemption);
+	CHECK(!strcmp(caps->name, test_on_ptrace() ? "ptrace" : "kvm"));
+	CHECK(caps->detects_cpu_preemption);
 	syscalls_and_registers(p);
 	access_rights(p);
 	bad_rip(p);
 	interrupt_before(p);
+	exact_counters(p);
+	counters_while_running(p);
 	platform_destroy(p);
 	return 0;
 }

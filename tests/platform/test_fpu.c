@@ -1,12 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* FPU state: it follows its context over any vCPU, and what a guest hands in is checked. */
+/*
+ * FPU state: it follows its context over any vCPU, x87, SSE, AVX and AVX-512 with their control
+ * words, and what a guest hands in is checked.
+ *
+ * HUSK_TEST_LONG=1: a million switches of 64 threads.
+ */
 #include "guest.h"
 
 #include <errno.h>
 #include <pthread.h>
 
-#define THREADS 6
-#define ROUNDS 400
+#define THREADS 64
+#define VCPUS 4
+#define ROUNDS_LONG (1000000 / THREADS)
+#define ROUNDS 120
+
+static unsigned rounds(void)
+{
+	if (test_on_tcg())
+		return test_long() ? ROUNDS_LONG / 10 : ROUNDS_LONG / 400;
+	return test_long() ? ROUNDS_LONG : ROUNDS;
+}
 
 /* Fills ymm0-15 and the mask register from r8, or compares them with it. */
 BLOB(fill, "vmovq %r8,%xmm0\n vpbroadcastq %xmm0,%ymm1\n vmovdqa %ymm1,%ymm15\n"
@@ -30,7 +44,7 @@ static void *mixer(void *arg)
 	CHECK(address_space_map(as, DATA, f, 1, ACCESS_READ | ACCESS_WRITE, false) == 0);
 	regs.r8 = mark;
 	regs.rsi = DATA;
-	for (unsigned i = 0; i < test_rounds(ROUNDS); i++) {
+	for (unsigned i = 0; i < rounds(); i++) {
 		do
 			context_switch(c, as, &regs, -1, &ev);
 		while (ev.reason == SWITCH_PREEMPTED);
@@ -42,8 +56,73 @@ static void *mixer(void *arg)
 		__asm__ volatile("vzeroall" ::: "memory");
 	}
 	context_release(c);
-	address_space_release(as);
+	address_space_release(as, 0);
 	return NULL;
+}
+
+/*
+ * Every register that AVX-512 has, and x87's: zmm0-31, k0-7, st0-7 and both control words get
+ * values that are this round's of this thread. After the system call, r12 counts what is not there.
+ * In: rdi: data (0: MXCSR, 8: FCW), r8: the round's value.
+ */
+#define EACH(n, code) ".irp i," n "\n" code "\n.endr\n"
+#define ZMMS "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31"
+#define KS "7,0,1,2,3,4,5,6" /* k7 first: it is then free for the comparisons */
+BLOB(everything,
+     "1: ldmxcsr (%rdi)\n fninit\n fldcw 8(%rdi)\n"
+     EACH(ZMMS, "lea \\i*257(%r8),%rax\n vpbroadcastq %rax,%zmm\\i")
+     EACH(KS, "lea \\i*3(%r8),%eax\n kmovw %eax,%k\\i")
+     EACH("7,6,5,4,3,2,1,0", "lea \\i*5(%r8),%rax\n mov %rax,-64(%rsp)\n fildll -64(%rsp)")
+     "xor %r12d,%r12d\n mov %r8,%rax\n syscall\n"
+     EACH("0,1,2,3,4,5,6,7", "lea \\i*5(%r8),%rax\n fistpll -64(%rsp)\n sub -64(%rsp),%rax\n"
+			     "neg %rax\n adc $0,%r12")
+     "fnstcw -64(%rsp)\n mov -64(%rsp),%ax\n sub 8(%rdi),%ax\n neg %ax\n adc $0,%r12\n"
+     "stmxcsr -64(%rsp)\n mov -64(%rsp),%eax\n sub (%rdi),%eax\n neg %eax\n adc $0,%r12\n"
+     EACH(KS, "lea \\i*3(%r8),%ecx\n kmovw %k\\i,%eax\n sub %cx,%ax\n neg %ax\n adc $0,%r12")
+     EACH(ZMMS, "lea \\i*257(%r8),%rax\n mov %rax,-64(%rsp)\n"
+		"vpcmpneqq -64(%rsp){1to8},%zmm\\i,%k7\n kmovw %k7,%eax\n add %rax,%r12")
+     "mov %r8,%rax\n syscall\n jmp 1b");
+
+static void *everything_mixer(void *arg)
+{
+	uintptr_t id = (uintptr_t)arg;
+	struct address_space *as = TEST_SPACE(platform, everything);
+	struct context *c = test_context(platform);
+	struct user_regs_struct regs = test_regs();
+	frame_t f = test_frames(platform, 1);
+	uint32_t *data = test_ptr(platform, f);
+	struct switch_event ev;
+
+	/* All exceptions masked; rounding and flush-to-zero are this thread's. */
+	data[0] = 0x1f80 | (id & 3) << 13 | (id >> 2 & 1) << 15;
+	data[2] = 0x37f | (id & 3) << 10;
+	CHECK(address_space_map(as, DATA, f, 1, ACCESS_READ | ACCESS_WRITE, false) == 0);
+	regs.rdi = DATA;
+	for (unsigned i = 0; i < 2 * rounds(); i++) {
+		/* Small enough for every rounding to leave it alone. */
+		if (i % 2 == 0)
+			regs.r8 = id << 24 | i;
+		do
+			context_switch(c, as, &regs, -1, &ev);
+		while (ev.reason == SWITCH_PREEMPTED);
+		CHECK(ev.reason == SWITCH_SYSCALL && regs.orig_rax == (id << 24 | (i & ~1U)),
+		      "reason %d trap %u rip %llx", ev.reason, ev.trapno, regs.rip);
+		CHECK(regs.r12 == 0, "thread %lu, switch %u: %llu differences", id, i, regs.r12);
+		__asm__ volatile("vzeroall" ::: "memory");
+	}
+	context_release(c);
+	address_space_release(as, 0);
+	return NULL;
+}
+
+static void on_all_threads(void *(*run)(void *))
+{
+	pthread_t t[THREADS];
+
+	for (uintptr_t i = 0; i < THREADS; i++)
+		pthread_create(&t[i], NULL, run, (void *)i);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
 }
 
 BLOB(get, "1: movq %xmm4,%rbx\n movq %rdi,%xmm4\n syscall\n jmp 1b");
@@ -120,21 +199,17 @@ static void get_set_copy(void)
 	free(saved);
 	context_release(a);
 	context_release(b);
-	address_space_release(as);
+	address_space_release(as, 0);
 }
 
 int main(void)
 {
-	pthread_t t[THREADS];
-
-	platform = test_platform(2);
+	platform = test_platform(VCPUS);
 	get_set_copy();
-	if (__builtin_cpu_supports("avx2")) {
-		for (uintptr_t i = 0; i < THREADS; i++)
-			pthread_create(&t[i], NULL, mixer, (void *)i);
-		for (int i = 0; i < THREADS; i++)
-			pthread_join(t[i], NULL);
-	}
+	if (__builtin_cpu_supports("avx2"))
+		on_all_threads(mixer);
+	if (__builtin_cpu_supports("avx512f"))
+		on_all_threads(everything_mixer);
 	platform_destroy(platform);
 	return 0;
 }

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Address spaces that come and go: 20000 of them without growth, and none of them ever shows what
- * another one had. The attack is the one that works on shadow paging when page-table pages are
- * reused too early: a new address space's pages appear in an old translation's place.
+ * Address spaces that come and go, 20000 of them (100000 with HUSK_TEST_LONG=1) without growth, and
+ * none of them ever shows what another one had. The attack is the one that works on shadow paging
+ * when page-table pages are reused too early: a new address space's pages appear in an old
+ * translation's place.
  */
 #include "guest.h"
 
 #include <signal.h>
 
 #define SPACES 20000
+
+/* How often: test_rounds(), or five times n with HUSK_TEST_LONG=1. */
+static unsigned many(unsigned n)
+{
+	return test_long() ? 5 * n : test_rounds(n);
+}
 
 BLOB(peek, "mov (%rdi),%rax\n syscall\n");
 
@@ -37,15 +44,15 @@ static void come_and_go(struct platform *p)
 
 	memcpy(test_ptr(p, code), peek, peek_end - peek);
 	*(uint64_t *)test_ptr(p, secret) = 0x5ec2e7;
-	CHECK(platform_new_address_space(p, &keep) == 0);
+	CHECK(platform_new_address_space(p, 0, &keep) == 0);
 	CHECK(address_space_map(keep, CODE, code, 1, ACCESS_READ | ACCESS_EXEC, false) == 0);
-	for (unsigned i = 0, end = test_rounds(SPACES); i < end; i++) {
+	for (unsigned i = 0, end = many(SPACES); i < end; i++) {
 		/* The same few addresses in different order: tables change their level and place. */
 		uint64_t mine = DATA + (i % 7) * CHUNK_SIZE + ((uint64_t)(i % 3) << 39);
 		uint64_t others = DATA + ((i + 1) % 7) * CHUNK_SIZE + ((uint64_t)((i + 1) % 3) << 39);
 		struct address_space *as;
 
-		CHECK(platform_new_address_space(p, &as) == 0);
+		CHECK(platform_new_address_space(p, 0, &as) == 0);
 		CHECK(address_space_map(as, CODE, code, 1, ACCESS_READ | ACCESS_EXEC, false) == 0);
 		CHECK(address_space_map(as, mine, secret, 1, ACCESS_READ, false) == 0);
 		if (i % 4 == 0) {
@@ -56,14 +63,14 @@ static void come_and_go(struct platform *p)
 			read_at(p, c, keep, mine, &fault, &value);
 			CHECK(fault, "space %u shows in another one", i);
 		}
-		address_space_release(as);
+		address_space_release(as, 0);
 		platform_stats(p, &st);
 		if (st.pt_pages > peak)
 			peak = st.pt_pages;
 	}
 	CHECK(peak < 64, "%lu page-table pages in use at a time", peak);
-	fprintf(stderr, "%lu purges for %u address spaces\n", st.purges, test_rounds(SPACES));
-	address_space_release(keep);
+	fprintf(stderr, "%lu purges for %u address spaces\n", st.purges, many(SPACES));
+	address_space_release(keep, 0);
 	context_release(c);
 }
 
@@ -83,12 +90,12 @@ static void many_alive(struct platform *p)
 		*(uint64_t *)test_ptr(p, data[i]) = 1000 + i;
 	}
 	srandom(5);
-	for (unsigned n = 0; n < test_rounds(ALIVE * ROUNDS); n++) {
+	for (unsigned n = 0; n < many(ALIVE * ROUNDS); n++) {
 		unsigned i = random() % ALIVE, other = random() % ALIVE;
 		uint64_t at = DATA + i * CHUNK_SIZE;
 
-		address_space_release(as[i]);
-		CHECK(platform_new_address_space(p, &as[i]) == 0);
+		address_space_release(as[i], 0);
+		CHECK(platform_new_address_space(p, 0, &as[i]) == 0);
 		CHECK(address_space_map(as[i], CODE, code, 1, ACCESS_READ | ACCESS_EXEC, false) == 0);
 		CHECK(address_space_map(as[i], at, data[i], 1, ACCESS_READ, false) == 0);
 		read_at(p, c, as[i], at, &fault, &value);
@@ -104,7 +111,7 @@ static void many_alive(struct platform *p)
 		}
 	}
 	for (unsigned i = 0; i < ALIVE; i++)
-		address_space_release(as[i]);
+		address_space_release(as[i], 0);
 	context_release(c);
 }
 
@@ -123,11 +130,11 @@ static void resurrection(struct platform *p)
 
 	memcpy(test_ptr(p, code), peek, peek_end - peek);
 	*(uint64_t *)test_ptr(p, data) = 0xdead;
-	for (unsigned round = 0; round < 2 + test_rounds(58); round++) {
+	for (unsigned round = 0; round < 2 + many(58); round++) {
 		bool alive = round % 2 == 0;
 
 		for (unsigned i = 0; i < SPACES_AT_ONCE; i++) {
-			CHECK(platform_new_address_space(p, &as[i]) == 0);
+			CHECK(platform_new_address_space(p, 0, &as[i]) == 0);
 			CHECK(address_space_map(as[i], CODE, code, 1, ACCESS_READ | ACCESS_EXEC,
 						false) == 0);
 			for (uint64_t k = 0; k < PLACES; k++) {
@@ -142,7 +149,7 @@ static void resurrection(struct platform *p)
 			}
 		}
 		for (unsigned i = 0; i < SPACES_AT_ONCE; i++)
-			address_space_release(as[i]);
+			address_space_release(as[i], 0);
 	}
 	context_release(c);
 }

@@ -22,7 +22,22 @@ int sandbox_exec_wait(int conn, int signal_fd, int *status, struct error *err)
 	return error_set(err, -ECONNREFUSED, "no sandbox");
 }
 
+pid_t sandbox_pid(const char *socket, struct error *err)
+{
+	return error_set(err, -ECONNREFUSED, "no sandbox");
+}
+
 int sandbox_kill_all(const char *socket, int sig, struct error *err)
+{
+	return error_set(err, -ECONNREFUSED, "no sandbox");
+}
+
+int sandbox_pause(const char *socket, struct error *err)
+{
+	return error_set(err, -ECONNREFUSED, "no sandbox");
+}
+
+int sandbox_resume(const char *socket, struct error *err)
 {
 	return error_set(err, -ECONNREFUSED, "no sandbox");
 }

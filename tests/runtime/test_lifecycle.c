@@ -121,7 +121,7 @@ static void test_remains(void)
 	CHECK(stat(dir, &st) < 0);
 	mkdir(dir, 0711);
 	CHECK(file_replace(AT_FDCWD, file, "{ \"id\":", 7, 0600) == 0);
-	CHECK(container_delete(&o, "half", false, &err) == -EINVAL);
+	CHECK(container_delete(&o, "half", false, &err) == -EBADMSG);
 	CHECK(container_delete(&o, "half", true, &err) == 0);
 	CHECK(stat(dir, &st) < 0);
 	CHECK(container_delete(&o, "../half", true, &err) == -EINVAL);
@@ -150,9 +150,16 @@ static void test_ids(void)
 
 /* ---- fifo ---------------------------------------------------------------------------------- */
 
+static _Noreturn void wait_and_answer(int path_fd, const struct error *why)
+{
+	int fd = hostproc_init() < 0 ? -1 : fifo_wait(path_fd, NULL);
+
+	_exit(fd < 0 || fifo_answer(fd, why, NULL) < 0);
+}
+
 static void test_fifo(void)
 {
-	struct error err = ERROR_INIT;
+	struct error err = ERROR_INIT, why = {-EIO, "a hook failed"};
 	int path_fd = fifo_create(top, 0, 0, &err), status, pidfd;
 	unsigned long long start;
 	char state;
@@ -161,7 +168,27 @@ static void test_fifo(void)
 	CHECK(path_fd >= 0 && fifo_exists(top));
 	pid = fork();
 	if (pid == 0)
-		_exit(hostproc_init() < 0 || fifo_wait(path_fd, NULL) < 0);
+		wait_and_answer(path_fd, &why);
+	process_stat(pid, &start, &state);
+	pidfd = process_open(pid, start);
+	CHECK(fifo_release(top, pidfd, &err) == -EIO && !strcmp(err.msg, "a hook failed"));
+	CHECK(fifo_exists(top));
+	wait_child(pid);
+	close(pidfd);
+	/* Its death and its last words are both there, whichever poll(2) sees first. */
+	for (int i = 0; i < 200; i++) {
+		pid = fork();
+		if (pid == 0)
+			wait_and_answer(path_fd, &why);
+		process_stat(pid, &start, &state);
+		pidfd = process_open(pid, start);
+		CHECK(fifo_release(top, pidfd, &err) == -EIO);
+		wait_child(pid);
+		close(pidfd);
+	}
+	pid = fork();
+	if (pid == 0)
+		wait_and_answer(path_fd, NULL);
 	process_stat(pid, &start, &state);
 	pidfd = process_open(pid, start);
 	CHECK(fifo_release(top, pidfd, &err) == 0);
@@ -205,12 +232,12 @@ static void test_hooks(void)
 				.timeout = 1};
 
 	setenv("HOME", "/root", 1);
-	CHECK(hooks_run("prestart", h, 1, "state", &err) == 0);
-	CHECK(hooks_run("prestart", h, 2, "state", &err) == -EIO);
+	CHECK(hooks_run(&(struct hook_setting){"prestart", "/", "state", NULL}, h, 1, &err) == 0);
+	CHECK(hooks_run(&(struct hook_setting){"prestart", "/", "state", NULL}, h, 2, &err) == -EIO);
 	CHECK(err.msg && !strcmp(err.msg, "hooks.prestart[1] (/bin/sh) failed with exit status 3: why"));
-	CHECK(hooks_run("poststop", &missing, 1, "state", &err) == -EIO);
+	CHECK(hooks_run(&(struct hook_setting){"poststop", "/", "state", NULL}, &missing, 1, &err) == -EIO);
 	CHECK(err.msg && strstr(err.msg, "cannot execute /no/such/hook"));
-	CHECK(hooks_run("poststart", &late, 1, "state", &err) == -EIO);
+	CHECK(hooks_run(&(struct hook_setting){"poststart", "/", "state", NULL}, &late, 1, &err) == -EIO);
 	CHECK(err.msg && strstr(err.msg, "took longer than 1 s"));
 	error_free(&err);
 }
@@ -240,6 +267,14 @@ static void test_sync(void)
 	CHECK(sync_receive(pair[1], m) == 0 && strlen(m->text) == SYNC_TEXT_MAX);
 	CHECK(sync_send(pair[0], SYNC_GO, 0, -1, NULL) == 0);
 	CHECK(sync_wait_go(pair[1], &err) == 0);
+	/* What was said last is heard, though the one who said it left something unread. */
+	CHECK(sync_send(pair[0], SYNC_GO, 0, -1, NULL) == 0);
+	sync_send_error(pair[1], &told);
+	close(pair[1]);
+	CHECK(sync_receive(pair[0], m) == 0 && m->type == SYNC_ERROR);
+	CHECK(sync_receive(pair[0], m) == -EPIPE);
+	close(pair[0]);
+	CHECK(sync_pair(pair, &err) == 0);
 	close(pair[0]);
 	CHECK(sync_step(pair[1], SYNC_READY, -1, &err) == -EPIPE);
 	CHECK(sync_wait_go(pair[1], &err) == -EPIPE);

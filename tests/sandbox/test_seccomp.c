@@ -159,7 +159,7 @@ static void test_profile(void)
 	long result;
 	size_t n;
 
-	CHECK(seccomp_profile_compile(&profile, &insns, &n, &err) == 0);
+	CHECK(seccomp_profile_compile(&profile, false, &insns, &n, &err) == 0);
 	CHECK(seccomp_new(NULL, insns, n, &f) == 0);
 	free(insns);
 	CHECK(ask(f, SYS_read, 0, &result));
@@ -168,7 +168,7 @@ static void test_profile(void)
 	CHECK(!ask(f, SYS_personality, 8, &result) && sent == SIGSYS);
 	seccomp_put(f);
 	calls[0].action = "SCMP_ACT_NOTIFY";
-	CHECK(seccomp_profile_compile(&profile, &insns, &n, &err) == -EINVAL);
+	CHECK(seccomp_profile_compile(&profile, false, &insns, &n, &err) == -EINVAL);
 	CHECK(err.msg && strcmp(err.msg, "linux.seccomp.syscalls[0].action: SCMP_ACT_NOTIFY is not "
 					 "supported") == 0);
 	error_free(&err);

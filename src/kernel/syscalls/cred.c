@@ -286,7 +286,7 @@ long sys_setgroups(const uint64_t a[6])
 	gid_t *groups = NULL;
 	struct cred *c;
 
-	if (!capable(CAP_SETGID))
+	if (!capable(CAP_SETGID) || cred_groups_denied())
 		return -EPERM;
 	if ((unsigned)a[0] > NGROUPS_LIMIT)
 		return -EINVAL;

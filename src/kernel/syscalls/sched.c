@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Scheduling. Affinity is the host thread's own, since the host runs it. Priorities are remembered
- * and reported, not applied: what a container may have of the host is its cgroup's business.
+ * Scheduling. Affinity and the priority of input and output are the host thread's own, since the
+ * host runs it. Policies and nice values are remembered and reported, not applied: what a container
+ * may have of the host is its cgroup's business. What config.json asks for (process.scheduler) was
+ * applied to the sandbox before there was a guest, and is what the first process is told.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -359,24 +361,41 @@ long sys_setpriority(const uint64_t a[6])
 	return for_named(a[0], a[1], &nice);
 }
 
+/* ---- input and output: the host thread's, as the host does it ----------------------------------- */
+
 long sys_ioprio_get(const uint64_t a[6])
 {
 	struct task *t;
+	long r = -ESRCH;
 
-	if ((int)a[0] != 1) /* IOPRIO_WHO_PROCESS */
+	if ((int)a[0] != IOPRIO_WHO_PROCESS)
 		return (int)a[0] < 1 || (int)a[0] > 3 ? -EINVAL : 0;
 	t = named(a[1]);
+	if (t && host_tid(t))
+		r = host_call(SYS_ioprio_get, (long)IOPRIO_WHO_PROCESS, (long)host_tid(t));
 	task_put(t);
-	return t ? 0 : -ESRCH;
+	return r;
 }
 
 long sys_ioprio_set(const uint64_t a[6])
 {
-	int class = (int)a[2] >> 13;
+	int class = (int)a[2] >> IOPRIO_CLASS_SHIFT;
+	struct task *t;
+	long r = -ESRCH;
 
-	if ((int)a[0] < 1 || (int)a[0] > 3 || class < 0 || class > 3)
+	if ((int)a[0] < IOPRIO_WHO_PROCESS || (int)a[0] > IOPRIO_WHO_USER || class < 0 || class > 3)
 		return -EINVAL;
-	return class == 1 && !capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE) ? -EPERM : 0;
+	if (class == IOPRIO_CLASS_RT && !capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE))
+		return -EPERM;
+	if ((int)a[0] != IOPRIO_WHO_PROCESS)
+		return 0;
+	t = named(a[1]);
+	if (t && !may_change(t))
+		r = -EPERM;
+	else if (t && host_tid(t))
+		r = host_call(SYS_ioprio_set, (long)IOPRIO_WHO_PROCESS, (long)host_tid(t), (long)(int)a[2]);
+	task_put(t);
+	return r;
 }
 
 /* ---- membarrier ---------------------------------------------------------------------------------- */

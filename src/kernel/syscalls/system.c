@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -24,6 +25,8 @@ long sys_uname(const uint64_t a[6])
 	/* The container's UTS namespace is the sandbox' own. */
 	if (uname(&u) < 0)
 		return -errno;
+	if ((current->personality & PER_MASK) == PER_LINUX32)
+		strcpy(u.machine, "i686");
 	return copy_out_obj(a[0], &u);
 }
 

@@ -42,6 +42,11 @@ static void log_unimplemented(long nr)
 			  current->group->tgid);
 }
 
+/*T:500 Back, with a system call
+ * The platform came back with "system call" and a set of registers. The number picks a function; the
+ * seccomp filters of config.json and of the program itself are asked first. From here on nothing of
+ * the guest is believed twice: arguments are copied in once, checked, and the copy is used.
+ */
 void syscall_dispatch(void)
 {
 	struct user_regs_struct *r = &current->regs;

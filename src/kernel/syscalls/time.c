@@ -45,13 +45,7 @@ long sys_clock_gettime(const uint64_t a[6])
 
 	if (r < 0)
 		return r;
-	if (c.kind == CLOCK_IS_HOST) {
-		r = host_call(SYS_clock_gettime, c.id, &ts);
-		if (r < 0)
-			return r;
-	} else {
-		ts = timespec_from_ns(clock_read(&c));
-	}
+	ts = timespec_from_ns(clock_read(&c));
 	clock_put(&c);
 	return copy_out_obj(a[1], &ts);
 }
@@ -76,7 +70,7 @@ long sys_gettimeofday(const uint64_t a[6])
 {
 	struct timezone tz = {0};
 	struct timeval tv;
-	uint64_t now = clock_now_ns(CLOCK_REALTIME);
+	uint64_t now = clock_of_host(CLOCK_REALTIME);
 
 	tv.tv_sec = now / NSEC;
 	tv.tv_usec = now % NSEC / 1000;
@@ -87,7 +81,7 @@ long sys_gettimeofday(const uint64_t a[6])
 
 long sys_time(const uint64_t a[6])
 {
-	int64_t now = clock_now_ns(CLOCK_REALTIME_COARSE) / NSEC;
+	int64_t now = clock_of_host(CLOCK_REALTIME_COARSE) / NSEC;
 
 	if (a[0] && copy_out_obj(a[0], &now) < 0)
 		return -EFAULT;

@@ -1,70 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:460 Which frame stands where
  * Address spaces: page tables written by the host, read by the guest's processor or by KVM on its
  * behalf, without any lock between us.
  *
  * Adding: the entry is written, and that is all; nobody remembers an absent translation.
- * Taking away: entries are written, then KVM is made to forget what it knew, by MADV_DONTNEED on
- * our own mapping of the data pages. They keep their contents (the mapping is shared), but KVM's
- * MMU notifier drops what leads to them and flushes every vCPU, running ones included, before it
- * returns; on shadow and on two-level paging. Each contiguous run costs one such call; where there
- * are many, one purge of the whole VM is cheaper.
+ * Taking away: entries are written, and then everybody is made to forget the old ones
+ * (invalidate.c), all entries of one call together.
  */
 #include "platform/kvm/kvm.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "base/safecopy.h"
 
 #define ENTRIES 512
 #define KERNEL_SLOT 256 /* of the root, where KERNEL_BASE is */
-#define MAX_RUNS 16	/* above this a purge is cheaper */
-
-/* ---- forgetting ------------------------------------------------------------------------------ */
-
-struct invalidation {
-	struct platform *platform;
-	unsigned n;
-	bool everything; /* too many runs, or pages that cannot be handled one by one */
-	struct {
-		uint64_t gpa, len;
-	} run[MAX_RUNS];
-};
-
-/* The page at gpa has lost rights or its place. */
-static void forget_page(struct invalidation *inv, uint64_t gpa)
-{
-	unsigned n = inv->n;
-
-	if (n && inv->run[n - 1].gpa + inv->run[n - 1].len == gpa) {
-		inv->run[n - 1].len += PAGE_SIZE;
-		return;
-	}
-	if (n == MAX_RUNS || !physmap_host(&inv->platform->physmap, gpa)) {
-		inv->everything = true;
-		return;
-	}
-	inv->run[n].gpa = gpa;
-	inv->run[n].len = PAGE_SIZE;
-	inv->n++;
-}
-
-static void forget(struct invalidation *inv)
-{
-	struct physmap *pm = &inv->platform->physmap;
-
-	if (!inv->n && !inv->everything)
-		return;
-	atomic_fetch_add_explicit(&inv->platform->invalidations, 1, memory_order_relaxed);
-	for (unsigned i = 0; i < inv->n && !inv->everything; i++)
-		if (madvise(physmap_host(pm, inv->run[i].gpa), inv->run[i].len, MADV_DONTNEED) < 0)
-			inv->everything = true;
-	if (inv->everything)
-		physmap_purge(pm);
-}
 
 /* ---- entries --------------------------------------------------------------------------------- */
 
@@ -97,9 +49,9 @@ static void pte_set(uint64_t *e, uint64_t value, struct invalidation *inv)
 }
 
 /* The table that e leads to; if absent NULL, or with `make` a new one (NULL: no memory). */
-static uint64_t *table_of(struct address_space *as, uint64_t *e, bool make)
+static uint64_t *table_of(struct kvm_space *as, uint64_t *e, bool make)
 {
-	struct pt_pool *pool = &as->platform->pt;
+	struct pt_pool *pool = &as->kvm->pt;
 
 	if (!(*e & PTE_PRESENT)) {
 		uint32_t page = make ? pt_page_alloc(pool, &as->tables) : 0;
@@ -115,7 +67,7 @@ static uint64_t *table_of(struct address_space *as, uint64_t *e, bool make)
  * The last-level table for addr. If there is none and `make` is not set: NULL, and *skip is the
  * first address behind addr for which there may be one.
  */
-static uint64_t *leaf_table(struct address_space *as, uint64_t addr, bool make, uint64_t *skip)
+static uint64_t *leaf_table(struct kvm_space *as, uint64_t addr, bool make, uint64_t *skip)
 {
 	uint64_t *t = as->root;
 
@@ -129,54 +81,46 @@ static uint64_t *leaf_table(struct address_space *as, uint64_t addr, bool make, 
 	return t;
 }
 
-static void check_user_range(uint64_t addr, uint64_t len)
-{
-	assert((addr & ~PAGE_MASK) == 0 && (len & ~PAGE_MASK) == 0);
-	assert(addr < MAX_USER_ADDRESS && len <= MAX_USER_ADDRESS - addr);
-	(void)addr;
-	(void)len;
-}
-
 /* ---- the contract ---------------------------------------------------------------------------- */
 
-int platform_new_address_space(struct platform *p, struct address_space **out)
+int kvm_new_space(struct platform *p, struct address_space **out)
 {
-	struct address_space *as = calloc(1, sizeof(*as));
+	struct kvm *kvm = kvm_of(p);
+	struct kvm_space *as = calloc(1, sizeof(*as));
 	uint32_t root;
 
 	if (!as)
 		return -ENOMEM;
-	as->platform = p;
-	root = pt_page_alloc(&p->pt, &as->tables);
+	as->kvm = kvm;
+	root = pt_page_alloc(&kvm->pt, &as->tables);
 	if (!root) {
 		free(as);
 		return -ENOMEM;
 	}
-	pthread_mutex_init(&as->lock, NULL);
-	as->root = pt_page_ptr(&p->pt, root);
+	as->root = pt_page_ptr(&kvm->pt, root);
 	as->cr3 = pt_page_gpa(root);
-	as->root[KERNEL_SLOT] = p->pt.kernel_pdpt | PTE_PRESENT | PTE_WRITE | PTE_ACCESSED;
-	*out = as;
+	as->generation = generation_next(kvm);
+	as->root[KERNEL_SLOT] = kvm->pt.kernel_pdpt | PTE_PRESENT | PTE_WRITE | PTE_ACCESSED;
+	*out = &as->base;
 	return 0;
 }
 
-void address_space_release(struct address_space *as)
+void kvm_destroy_space(struct address_space *base)
 {
-	if (!as)
-		return;
-	pt_pages_retire(&as->platform->pt, &as->tables);
-	pthread_mutex_destroy(&as->lock);
+	struct kvm_space *as = kvm_space_of(base);
+
+	pt_pages_retire(&as->kvm->pt, &as->tables, space_ran(as));
 	free(as);
 }
 
-static int map_gpa(struct address_space *as, uint64_t addr, uint64_t gpa, unsigned count,
+static int map_gpa(struct kvm_space *as, uint64_t addr, uint64_t gpa, unsigned count,
 		   unsigned access)
 {
-	struct invalidation inv = {.platform = as->platform};
+	struct invalidation inv = {.as = as};
+	unsigned mapped = 0;
 	int r = 0;
 
-	check_user_range(addr, (uint64_t)count << PAGE_SHIFT);
-	pthread_mutex_lock(&as->lock);
+	pthread_mutex_lock(&as->base.lock);
 	while (count) {
 		uint64_t skip;
 		uint64_t *pt = leaf_table(as, addr, true, &skip);
@@ -193,38 +137,42 @@ static int map_gpa(struct address_space *as, uint64_t addr, uint64_t gpa, unsign
 		addr += (uint64_t)n << PAGE_SHIFT;
 		gpa += (uint64_t)n << PAGE_SHIFT;
 		count -= n;
+		mapped += n;
 	}
 	forget(&inv);
-	pthread_mutex_unlock(&as->lock);
+	pthread_mutex_unlock(&as->base.lock);
+	atomic_fetch_add_explicit(&as->kvm->maps, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&as->kvm->mapped_pages, mapped, memory_order_relaxed);
 	return r;
 }
 
-int address_space_map(struct address_space *as, uint64_t addr, frame_t first, unsigned count,
-		      unsigned access, bool precommit)
+int kvm_map(struct address_space *base, uint64_t addr, frame_t first, unsigned count,
+	    unsigned access, bool precommit)
 {
-	struct platform *p = as->platform;
+	struct kvm_space *as = kvm_space_of(base);
+	struct kvm *kvm = as->kvm;
 	uint64_t offset = (uint64_t)first << PAGE_SHIFT, len = (uint64_t)count << PAGE_SHIFT;
 	int r;
 
-	assert(first && offset + len <= memory_total_size(p->memory));
-	r = physmap_ensure(&p->physmap, REGION_MEMORY, offset + len);
+	r = physmap_ensure(&kvm->physmap, REGION_MEMORY, offset + len);
 	if (r < 0)
 		return r;
 	if (precommit && (access & ACCESS_READ))
 		/* A hint: on hosts before 5.14 the pages come when they are touched. */
-		(void)madvise(memory_ptr(p->memory, first), len, MADV_POPULATE_WRITE);
+		(void)madvise(memory_ptr(kvm->base.memory, first), len, MADV_POPULATE_WRITE);
 	return map_gpa(as, addr, GPA_MEMORY + offset, count, access);
 }
 
-int address_space_map_window(struct address_space *as, uint64_t addr, struct window *w,
-			     unsigned first, unsigned count, unsigned access)
+int kvm_map_window(struct address_space *base, uint64_t addr, struct window *w, unsigned first,
+		   unsigned count, unsigned access)
 {
-	assert(first + count <= window_pages(w) && first + count >= first);
-	return map_gpa(as, addr, window_gpa(w) + ((uint64_t)first << PAGE_SHIFT), count, access);
+	struct kvm_space *as = kvm_space_of(base);
+
+	return map_gpa(as, addr, window_gpa(as->kvm, w) + ((uint64_t)first << PAGE_SHIFT), count, access);
 }
 
 /* Calls for each present entry in [addr, end): access is the most that stays (0: unmap). */
-static void narrow(struct address_space *as, uint64_t addr, uint64_t end, unsigned access,
+static void narrow(struct kvm_space *as, uint64_t addr, uint64_t end, unsigned access,
 		   struct invalidation *inv)
 {
 	while (addr < end) {
@@ -253,44 +201,57 @@ static void narrow(struct address_space *as, uint64_t addr, uint64_t end, unsign
 	}
 }
 
-void address_space_unmap(struct address_space *as, uint64_t addr, uint64_t len)
+void kvm_restrict(struct address_space *base, const struct address_range *ranges, size_t count,
+		  unsigned access)
 {
-	struct address_range range = {addr, len};
+	struct kvm_space *as = kvm_space_of(base);
+	struct invalidation inv = {.as = as};
 
-	address_space_restrict(as, &range, 1, 0);
-}
-
-void address_space_restrict(struct address_space *as, const struct address_range *ranges,
-			    size_t count, unsigned access)
-{
-	struct invalidation inv = {.platform = as->platform};
-
-	pthread_mutex_lock(&as->lock);
-	for (size_t i = 0; i < count; i++) {
-		check_user_range(ranges[i].addr, ranges[i].len);
+	pthread_mutex_lock(&as->base.lock);
+	for (size_t i = 0; i < count; i++)
 		narrow(as, ranges[i].addr, ranges[i].addr + ranges[i].len, access, &inv);
-	}
 	forget(&inv);
-	pthread_mutex_unlock(&as->lock);
+	pthread_mutex_unlock(&as->base.lock);
+	atomic_fetch_add_explicit(&as->kvm->unmaps, 1, memory_order_relaxed);
 }
 
-size_t address_space_peek(struct address_space *as, uint64_t rip, uint8_t *buf, size_t n)
+/* Where the page at guest-physical gpa is in this process; NULL: in no memory of ours. */
+static void *host_of(struct kvm *kvm, uint64_t gpa)
+{
+	struct windows *ws = &kvm->base.windows;
+	uint64_t host_window = (gpa - GPA_HOST) >> CHUNK_SHIFT;
+
+	if (host_window >= HOST_WINDOWS)
+		return physmap_host(&kvm->physmap, gpa);
+	/* Host windows are made once and stay: whoever has mapped one has seen it made. */
+	return ws->host[host_window]->ptr + ((gpa - GPA_HOST) & (CHUNK_SIZE - 1));
+}
+
+void *kvm_find_page(struct address_space *base, uint64_t addr, unsigned access)
+{
+	struct kvm_space *as = kvm_space_of(base);
+	uint64_t skip, e;
+	uint64_t *pt = leaf_table(as, addr, false, &skip);
+
+	e = pt ? pt[addr >> PAGE_SHIFT & (ENTRIES - 1)] : 0;
+	if (!(e & PTE_PRESENT) || ((access & ACCESS_WRITE) && !(e & PTE_WRITE)) ||
+	    ((access & ACCESS_EXEC) && (e & PTE_NX)))
+		return NULL;
+	return host_of(as->kvm, e & PTE_ADDRESS);
+}
+
+size_t address_space_peek(struct kvm_space *as, uint64_t rip, uint8_t *buf, size_t n)
 {
 	size_t done = 0;
 
-	pthread_mutex_lock(&as->lock);
+	pthread_mutex_lock(&as->base.lock);
 	for (; done < n && rip + done < MAX_USER_ADDRESS; done++) {
-		uint64_t at = rip + done, skip, e;
-		uint64_t *pt = leaf_table(as, at, false, &skip);
-		uint8_t *page;
+		uint64_t at = rip + done;
+		uint8_t *page = kvm_find_page(&as->base, at & PAGE_MASK, ACCESS_EXEC);
 
-		e = pt ? pt[at >> PAGE_SHIFT & (ENTRIES - 1)] : 0;
-		if (!(e & PTE_PRESENT) || (e & PTE_NX))
-			break;
-		page = physmap_host(&as->platform->physmap, e & PTE_ADDRESS);
 		if (!page || safe_copy(buf + done, page + (at & ~PAGE_MASK), 1) != 0)
 			break;
 	}
-	pthread_mutex_unlock(&as->lock);
+	pthread_mutex_unlock(&as->base.lock);
 	return done;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:420 And out of it
  * From a KVM exit to what happened to the user program. Every exit reason has a case: most cannot
  * happen with the guest we build, and then the sandbox ends with a message that names the exit.
  */
@@ -7,19 +7,17 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 
 #define RFLAGS_RF 0x10000UL
+#define REFUSALS_MAX 1000
 
 /* Newer than the oldest kernel headers we build with. */
 #define EXIT_MEMORY_FAULT 39
-
-/* Vectors with an error code on the stack. */
-#define HAS_ERROR_CODE                                                                             \
-	(1U << TRAP_DF | 1U << TRAP_TS | 1U << TRAP_NP | 1U << TRAP_SS | 1U << TRAP_GP |           \
-	 1U << TRAP_PF | 1U << TRAP_AC)
 
 static const char *const exit_names[] = {
     [KVM_EXIT_UNKNOWN] = "UNKNOWN",
@@ -51,6 +49,9 @@ static const char *const exit_names[] = {
     [EXIT_MEMORY_FAULT] = "MEMORY_FAULT",
 };
 
+/* Behind KVM's exits in vcpu.reason[]: KVM_RUN's errors, and what has no name. */
+enum { REASON_EAGAIN = PLATFORM_REASONS - 4, REASON_EFAULT, REASON_ERROR, REASON_OTHER };
+
 static const char *exit_name(unsigned reason)
 {
 	if (reason < sizeof(exit_names) / sizeof(*exit_names) && exit_names[reason])
@@ -58,13 +59,40 @@ static const char *exit_name(unsigned reason)
 	return "of an unknown kind";
 }
 
+const char *kvm_reason_name(unsigned i)
+{
+	switch (i) {
+	case REASON_EAGAIN:
+		return "error EAGAIN";
+	case REASON_EFAULT:
+		return "error EFAULT";
+	case REASON_ERROR:
+		return "other errors";
+	case REASON_OTHER:
+		return "other exits";
+	}
+	return i < sizeof(exit_names) / sizeof(*exit_names) ? exit_names[i] : NULL;
+}
+
+void exit_count(struct vcpu *v, int r)
+{
+	unsigned i = v->run->exit_reason;
+
+	if (r == -EINTR)
+		i = KVM_EXIT_INTR;
+	else if (r < 0)
+		i = r == -EAGAIN ? REASON_EAGAIN : r == -EFAULT ? REASON_EFAULT : REASON_ERROR;
+	else if (!(i < REASON_EAGAIN && kvm_reason_name(i)))
+		i = REASON_OTHER;
+	count(&v->reason[i]);
+	count(&v->exits);
+}
+
 /* ---- user registers -------------------------------------------------------------------------- */
 
-static void save_general(const struct vcpu *v, struct user_regs_struct *u)
+void exit_user_registers(const struct kvm_regs *r, const struct kvm_sregs *s,
+			 struct user_regs_struct *u)
 {
-	const struct kvm_regs *r = &v->run->s.regs.regs;
-	const struct kvm_sregs *s = &v->run->s.regs.sregs;
-
 	u->rax = r->rax, u->rbx = r->rbx, u->rcx = r->rcx, u->rdx = r->rdx;
 	u->rsi = r->rsi, u->rdi = r->rdi, u->rsp = r->rsp, u->rbp = r->rbp;
 	u->r8 = r->r8, u->r9 = r->r9, u->r10 = r->r10, u->r11 = r->r11;
@@ -76,6 +104,11 @@ static void save_general(const struct vcpu *v, struct user_regs_struct *u)
 	u->orig_rax = -1UL;
 }
 
+static void save_general(const struct vcpu *v, struct user_regs_struct *u)
+{
+	exit_user_registers(&v->run->s.regs.regs, &v->run->s.regs.sregs, u);
+}
+
 /* As SYSCALL leaves it, wherever it landed: return address in RCX, flags in R11. */
 static void save_syscall(struct vcpu *v, struct user_regs_struct *u, struct switch_event *ev)
 {
@@ -84,22 +117,52 @@ static void save_syscall(struct vcpu *v, struct user_regs_struct *u, struct swit
 	u->eflags = u->r11;
 	u->orig_rax = u->rax;
 	ev->reason = SWITCH_SYSCALL;
-	v->syscalls++;
+	count(&v->syscalls);
 }
 
-static enum exit_action fatal(struct vcpu *v, struct user_regs_struct *u, struct switch_event *ev,
-			      const char *what)
+static void broken(struct kvm_context *c, struct switch_event *ev, char *line)
 {
-	const struct kvm_regs *r = &v->run->s.regs.regs;
-	const struct kvm_sregs *s = &v->run->s.regs.sregs;
-
-	log_error("kvm: vCPU %u: %s (exit %u, %s): rip %llx cs %x rsp %llx rflags %llx cr2 %llx "
-		  "cr3 %llx",
-		  v->id, what, v->run->exit_reason, exit_name(v->run->exit_reason), r->rip,
-		  s->cs.selector, r->rsp, r->rflags, s->cr2, s->cr3);
-	save_general(v, u);
+	free(c->fatal);
+	c->fatal = line;
 	ev->reason = SWITCH_FATAL;
+	ev->fatal = line ? line : "kvm: the machine failed, and there is no memory to say how";
+	atomic_store(&c->kvm->broken, true);
+}
+
+/*
+ * The end: nothing that this machine says can be believed any more. r is KVM_RUN's error, or 0 for
+ * an exit.
+ */
+static enum exit_action fatal(struct kvm_context *c, struct vcpu *v, int r,
+			      struct user_regs_struct *u, struct switch_event *ev,
+			      const char *what, uint64_t detail)
+{
+	const struct kvm_regs *g = &v->run->s.regs.regs;
+	const struct kvm_sregs *s = &v->run->s.regs.sregs;
+	unsigned reason = v->run->exit_reason;
+	char *line = NULL;
+
+	if (asprintf(&line,
+		     "kvm: vCPU %u: %s (%s %d, %s, detail 0x%llx): rip %llx cs %x rsp %llx rflags "
+		     "%llx rax %llx rcx %llx cr2 %llx cr3 %llx",
+		     v->id, what, r ? "error" : "exit", r ? -r : (int)reason,
+		     r ? strerror(-r) : exit_name(reason), (unsigned long long)detail, g->rip,
+		     s->cs.selector, g->rsp, g->rflags, g->rax, g->rcx, s->cr2, s->cr3) < 0)
+		line = NULL;
+	save_general(v, u);
+	broken(c, ev, line);
+	count(&v->fatal);
 	return EXIT_DONE;
+}
+
+void exit_no_vcpu(struct kvm_context *c, int error, struct switch_event *ev)
+{
+	char *line = NULL;
+
+	if (asprintf(&line, "kvm: no vCPU: %s",
+		     atomic_load(&c->kvm->broken) ? "the machine has failed" : strerror(-error)) < 0)
+		line = NULL;
+	broken(c, ev, line);
 }
 
 static enum exit_action signal_at(struct vcpu *v, struct user_regs_struct *u,
@@ -126,7 +189,7 @@ static bool read_frame(struct vcpu *v, unsigned vector, struct trap_frame *f, ui
 	size_t need = sizeof(*f);
 
 	*error_code = 0;
-	if (vector < 32 && HAS_ERROR_CODE >> vector & 1)
+	if (trap_has_error_code(vector))
 		need += sizeof(*error_code);
 	if (at > PAGE_SIZE - need)
 		return false;
@@ -142,28 +205,29 @@ static bool read_frame(struct vcpu *v, unsigned vector, struct trap_frame *f, ui
  * Delivering #BP and #OF leaves their number in KVM's state, where later it would look like one
  * that is still to be delivered (exit_interrupted() cannot tell). So it is wiped right away.
  */
-static void forget_exception(struct vcpu *v)
+static int forget_exception(struct vcpu *v)
 {
 	struct kvm_vcpu_events e;
+	int r = kvm_ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e);
 
-	if (kvm_ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e) < 0)
-		return;
+	if (r < 0)
+		return r;
 	e.exception.nr = 0;
 	e.exception.injected = e.exception.pending = 0;
 	e.flags = 0;
-	kvm_ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e);
+	return kvm_ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e);
 }
 
-static enum exit_action decode_trap(struct context *c, struct vcpu *v, struct address_space *as,
+static enum exit_action decode_trap(struct kvm_context *c, struct vcpu *v, struct kvm_space *as,
 				    unsigned vector, struct user_regs_struct *u,
 				    struct switch_event *ev)
 {
-	struct machine *m = &v->platform->machine;
+	struct machine *m = &v->kvm->machine;
 	uint64_t cr2 = v->run->s.regs.sregs.cr2, error_code;
 	struct trap_frame f;
 
 	if (!read_frame(v, vector, &f, &error_code))
-		return fatal(v, u, ev, "exception frame outside its stack");
+		return fatal(c, v, 0, u, ev, "exception frame outside its stack", vector);
 	/*
 	 * SYSCALL on a host that fetches LSTAR with user rights. (A program that jumps there makes
 	 * a system call as well: harmless, it could have said SYSCALL.)
@@ -177,24 +241,30 @@ static enum exit_action decode_trap(struct context *c, struct vcpu *v, struct ad
 		return EXIT_DONE;
 	}
 	if ((f.cs & 3) != 3)
-		return fatal(v, u, ev, "exception in supervisor mode");
-	if (vector == TRAP_NMI || vector == TRAP_DF || vector == TRAP_MC)
-		return fatal(v, u, ev, "exception that user mode cannot raise");
-	if (vector == TRAP_BP || vector == TRAP_OF)
-		forget_exception(v);
+		return fatal(c, v, 0, u, ev, "exception in supervisor mode", vector);
+	if (!trap_is_possible(vector))
+		return fatal(c, v, 0, u, ev, "exception that user mode cannot raise", vector);
+	if (vector == TRAP_BP || vector == TRAP_OF) {
+		int r = forget_exception(v);
+
+		if (r < 0)
+			return fatal(c, v, r, u, ev, "KVM does not forget an exception", vector);
+	}
 	save_general(v, u);
 	u->rip = f.rip;
 	u->rsp = f.rsp;
 	u->eflags = f.rflags & ~RFLAGS_RF;
 	trap_to_signal(c, v, as, vector, error_code, cr2, u, ev);
-	v->faults++;
+	count(&v->faults);
+	if (ev->page_fault)
+		count(&v->page_faults);
 	return EXIT_DONE;
 }
 
-static enum exit_action decode_hlt(struct context *c, struct vcpu *v, struct address_space *as,
+static enum exit_action decode_hlt(struct kvm_context *c, struct vcpu *v, struct kvm_space *as,
 				   struct user_regs_struct *u, struct switch_event *ev)
 {
-	struct machine *m = &v->platform->machine;
+	struct machine *m = &v->kvm->machine;
 	uint64_t pc = v->run->s.regs.regs.rip - 1; /* HLT is one byte and done */
 
 	if (pc == LSTAR_ADDRESS) {
@@ -206,7 +276,7 @@ static enum exit_action decode_hlt(struct context *c, struct vcpu *v, struct add
 	if (pc - VECTORS_ADDRESS < 256 * VECTOR_SIZE && pc % VECTOR_SIZE == 0)
 		return decode_trap(c, v, as, (pc - VECTORS_ADDRESS) / VECTOR_SIZE, u, ev);
 	/* CSTAR: SYSCALL in a compatibility segment, of which there is none. */
-	return fatal(v, u, ev, "HLT outside the stubs");
+	return fatal(c, v, 0, u, ev, "HLT outside the stubs", pc);
 }
 
 /* ---- everything else ------------------------------------------------------------------------- */
@@ -216,8 +286,8 @@ static bool in_user_mode(const struct vcpu *v)
 	return v->run->s.regs.sregs.cs.dpl == 3;
 }
 
-static enum exit_action decode_internal_error(struct vcpu *v, struct user_regs_struct *u,
-					      struct switch_event *ev)
+static enum exit_action decode_internal_error(struct kvm_context *c, struct vcpu *v,
+					      struct user_regs_struct *u, struct switch_event *ev)
 {
 	/*
 	 * KVM met an instruction that it had to emulate and cannot. A program can provoke that, so
@@ -229,12 +299,36 @@ static enum exit_action decode_internal_error(struct vcpu *v, struct user_regs_s
 			  v->run->s.regs.regs.rip);
 		return signal_at(v, u, ev, SIGILL, ILL_ILLOPN, TRAP_UD);
 	}
-	log_error("kvm: internal error %u", v->run->internal.suberror);
-	return fatal(v, u, ev, "internal error");
+	return fatal(c, v, 0, u, ev, "internal error", v->run->internal.suberror);
 }
 
-enum exit_action exit_decode(struct context *c, struct vcpu *v, struct address_space *as,
-			     struct user_regs_struct *regs, struct switch_event *ev)
+/*
+ * KVM found no host page for something that the guest touched. It may say for which guest-physical
+ * address, which does not help us: whose file it is, only the rooms above know.
+ */
+static enum exit_action no_host_page(struct kvm_context *c, struct vcpu *v, int r,
+				     struct user_regs_struct *u, struct switch_event *ev)
+{
+	if (!in_user_mode(v))
+		return fatal(c, v, r, u, ev, "no host page for the guest's own tables", 0);
+	save_general(v, u);
+	ev->reason = SWITCH_FILE_SHRUNK;
+	count(&v->shrunk);
+	return EXIT_DONE;
+}
+
+/* KVM wants to be asked again. That many times in a row, it will not change its mind. */
+static enum exit_action try_again(struct kvm_context *c, struct vcpu *v, int r,
+				  struct user_regs_struct *u, struct switch_event *ev)
+{
+	count(&v->retries);
+	if (++v->refusals > REFUSALS_MAX)
+		return fatal(c, v, r, u, ev, "KVM makes no progress", v->refusals);
+	return EXIT_UNSURE;
+}
+
+static enum exit_action decode_exit(struct kvm_context *c, struct vcpu *v, struct kvm_space *as,
+				    struct user_regs_struct *regs, struct switch_event *ev)
 {
 	switch (v->run->exit_reason) {
 	case KVM_EXIT_HLT:
@@ -245,6 +339,7 @@ enum exit_action exit_decode(struct context *c, struct vcpu *v, struct address_s
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_X86_BUS_LOCK:
 	case KVM_EXIT_NOTIFY:
+		count(&v->retries);
 		return EXIT_UNSURE;
 
 	/* A program's own doing on some hosts: what bare hardware would have told it. */
@@ -255,25 +350,31 @@ enum exit_action exit_decode(struct context *c, struct vcpu *v, struct address_s
 	case KVM_EXIT_IO:
 		return signal_at(v, regs, ev, SIGSEGV, SI_KERNEL, TRAP_GP);
 	case KVM_EXIT_INTERNAL_ERROR:
-		return decode_internal_error(v, regs, ev);
+		return decode_internal_error(c, v, regs, ev);
+	case EXIT_MEMORY_FAULT:
+		return no_host_page(c, v, 0, regs, ev);
 
 	case KVM_EXIT_MMIO:
-		return fatal(v, regs, ev, "a mapping leads to no memory");
+		return fatal(c, v, 0, regs, ev, "a mapping leads to no memory",
+			     v->run->mmio.phys_addr);
 	case KVM_EXIT_SHUTDOWN:
-		return fatal(v, regs, ev, "triple fault");
+		return fatal(c, v, 0, regs, ev, "triple fault", 0);
 	case KVM_EXIT_FAIL_ENTRY:
-		log_error("kvm: hardware entry failure reason 0x%llx",
-			  v->run->fail_entry.hardware_entry_failure_reason);
-		return fatal(v, regs, ev, "the processor refuses the guest's state");
+		return fatal(c, v, 0, regs, ev, "the processor refuses the guest's state",
+			     v->run->fail_entry.hardware_entry_failure_reason);
+	case KVM_EXIT_SYSTEM_EVENT:
+		return fatal(c, v, 0, regs, ev, "the host wants the machine to end",
+			     v->run->system_event.type);
 
 	/* Features that are not switched on, and machines that this is not. */
 	case KVM_EXIT_UNKNOWN:
+		return fatal(c, v, 0, regs, ev, "an exit that KVM itself does not know",
+			     v->run->hw.hardware_exit_reason);
 	case KVM_EXIT_EXCEPTION:
 	case KVM_EXIT_SET_TPR:
 	case KVM_EXIT_TPR_ACCESS:
 	case KVM_EXIT_NMI:
 	case KVM_EXIT_WATCHDOG:
-	case KVM_EXIT_SYSTEM_EVENT:
 	case KVM_EXIT_IOAPIC_EOI:
 	case KVM_EXIT_HYPERV:
 	case KVM_EXIT_X86_RDMSR:
@@ -282,28 +383,25 @@ enum exit_action exit_decode(struct context *c, struct vcpu *v, struct address_s
 	case KVM_EXIT_AP_RESET_HOLD:
 	case KVM_EXIT_XEN:
 	default:
-		return fatal(v, regs, ev, "an exit that must not happen");
+		return fatal(c, v, 0, regs, ev, "an exit that must not happen", 0);
 	}
 }
 
-enum exit_action exit_decode_error(struct context *c, struct vcpu *v, int error,
-				   struct user_regs_struct *regs, struct switch_event *ev)
+static enum exit_action decode_error(struct kvm_context *c, struct vcpu *v, int r,
+				     struct user_regs_struct *regs, struct switch_event *ev)
 {
-	switch (error) {
+	switch (r) {
 	case -EAGAIN:
-		return EXIT_UNSURE;
+		return try_again(c, v, r, regs, ev);
 	case -EFAULT:
-		/* KVM found no host page, and does not say for which address. */
-		if (!in_user_mode(v))
-			return fatal(v, regs, ev, "no host page for the guest's own tables");
-		save_general(v, regs);
-		ev->reason = SWITCH_FILE_SHRUNK;
-		return EXIT_DONE;
+		return no_host_page(c, v, r, regs, ev);
 	case -EHWPOISON:
 		return signal_at(v, regs, ev, SIGBUS, BUS_MCEERR_AR, TRAP_MC);
 	default:
-		log_error("kvm: KVM_RUN: %s", strerror(-error));
-		return fatal(v, regs, ev, "KVM_RUN failed");
+		return fatal(c, v, r, regs, ev,
+			     atomic_load(&c->kvm->broken) ? "the machine has failed"
+							  : "KVM_RUN failed",
+			     0);
 	}
 }
 
@@ -315,20 +413,38 @@ enum exit_action exit_decode_error(struct context *c, struct vcpu *v, int error,
  *   anywhere else in user mode                   the registers are complete
  * KVM shows a queued #BP or #OF by its number only, neither as injected nor as pending.
  */
-enum exit_action exit_interrupted(struct vcpu *v, struct user_regs_struct *regs,
-				  struct switch_event *ev)
+static enum exit_action decode_interrupted(struct kvm_context *c, struct vcpu *v,
+					   struct user_regs_struct *regs, struct switch_event *ev)
 {
 	struct kvm_vcpu_events e;
+	int r = kvm_ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e);
 
-	if (kvm_ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e) < 0 || e.exception.injected ||
-	    e.exception.pending || e.interrupt.injected || e.exception.nr == TRAP_BP ||
-	    e.exception.nr == TRAP_OF || !in_user_mode(v))
+	if (r < 0)
+		return fatal(c, v, r, regs, ev, "KVM does not say what is pending", 0);
+	if (e.exception.injected || e.exception.pending || e.interrupt.injected ||
+	    e.exception.nr == TRAP_BP || e.exception.nr == TRAP_OF || !in_user_mode(v))
 		return EXIT_MUST_RUN;
 	if (v->run->s.regs.regs.rip == LSTAR_ADDRESS &&
-	    v->platform->machine.landing != LANDING_CPL0) {
+	    v->kvm->machine.landing != LANDING_CPL0) {
 		save_syscall(v, regs, ev);
 		return EXIT_DONE;
 	}
 	save_general(v, regs);
 	return EXIT_COMPLETE;
+}
+
+enum exit_action exit_decode(struct kvm_context *c, struct vcpu *v, struct kvm_space *as, int r,
+			     struct user_regs_struct *regs, struct switch_event *ev)
+{
+	enum exit_action action;
+
+	if (r == 0)
+		action = decode_exit(c, v, as, regs, ev);
+	else if (r == -EINTR)
+		action = decode_interrupted(c, v, regs, ev);
+	else
+		action = decode_error(c, v, r, regs, ev);
+	if (r != -EAGAIN)
+		v->refusals = 0;
+	return action;
 }

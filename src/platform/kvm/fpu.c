@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:450 FPU state stays where it is
  * FPU state, switched lazily: it stays in the vCPU that ran the context last, and moves only when
  * another context takes that vCPU or this one gets another vCPU.
  *
@@ -15,22 +15,10 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "platform/xsave.h"
 
-#define XSAVE_LEGACY 512
-#define XSAVE_HEADER 64
-#define XFEATURE_FP 1UL
-#define XFEATURE_SSE 2UL
-#define XFEATURE_YMM 4UL
-#define FCW_INIT 0x37f
-#define MXCSR_INIT 0x1f80
-#define MXCSR_OFFSET 24
-#define MXCSR_MASK 0xffffU
 
-struct xsave_header {
-	uint64_t xstate_bv, xcomp_bv, reserved[6];
-};
-
-static uint8_t *area_of(struct context *c)
+static uint8_t *area_of(struct kvm_context *c)
 {
 	return (uint8_t *)c->fpstate->region;
 }
@@ -50,9 +38,9 @@ static size_t standard_size(const struct kvm_cpuid2 *cpuid, uint64_t features)
 	return size;
 }
 
-int fpu_probe(struct platform *p, int kvm_fd, struct error *err)
+int fpu_probe(struct kvm *kvm, int kvm_fd, struct error *err)
 {
-	struct machine *m = &p->machine;
+	struct machine *m = &kvm->machine;
 	int size = kvm_ioctl(m->vm_fd, KVM_CHECK_EXTENSION, (void *)KVM_CAP_XSAVE2);
 
 	m->xsave2 = size > 0;
@@ -76,26 +64,29 @@ int fpu_probe(struct platform *p, int kvm_fd, struct error *err)
 
 /* ---- moving it; all under fpu_lock ----------------------------------------------------------- */
 
-static void read_state(struct vcpu *v, struct context *c)
+/* A machine that does not give its state back is broken: nobody goes on with an old one. */
+static void read_state(struct vcpu *v, struct kvm_context *c)
 {
-	struct machine *m = &v->platform->machine;
+	struct machine *m = &v->kvm->machine;
 	int r = kvm_ioctl(v->fd, m->xsave2 ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, c->fpstate);
 
-	if (r < 0)
-		log_error("kvm: reading FPU state: %s", strerror(-r));
+	if (r >= 0)
+		return;
+	log_error("kvm: vCPU %u: reading FPU state: %s", v->id, strerror(-r));
+	atomic_store(&v->kvm->broken, true);
 }
 
 /* Takes c's state out of the vCPU that has it. */
-static void detach(struct context *c)
+static void detach(struct kvm_context *c)
 {
 	c->fpu_vcpu->fpu_owner = NULL;
 	c->fpu_vcpu = NULL;
 }
 
-int fpu_load(struct context *c, struct vcpu *v)
+int fpu_load(struct kvm_context *c, struct vcpu *v)
 {
-	struct machine *m = &v->platform->machine;
-	struct context *old;
+	struct machine *m = &v->kvm->machine;
+	struct kvm_context *old;
 	int r;
 
 	pthread_mutex_lock(&m->fpu_lock);
@@ -121,9 +112,21 @@ int fpu_load(struct context *c, struct vcpu *v)
 	return r;
 }
 
-const uint8_t *fpu_sync(struct context *c)
+void fpu_adopt(struct kvm_context *c, struct vcpu *v)
 {
-	struct machine *m = &c->platform->machine;
+	struct machine *m = &v->kvm->machine;
+
+	pthread_mutex_lock(&m->fpu_lock);
+	assert(!v->fpu_owner && !c->fpu_vcpu);
+	v->fpu_owner = c;
+	c->fpu_vcpu = v;
+	pthread_mutex_unlock(&m->fpu_lock);
+	c->last = v;
+}
+
+const uint8_t *fpu_sync(struct kvm_context *c)
+{
+	struct machine *m = &c->kvm->machine;
 
 	pthread_mutex_lock(&m->fpu_lock);
 	if (c->fpu_vcpu)
@@ -134,58 +137,53 @@ const uint8_t *fpu_sync(struct context *c)
 
 /* ---- contexts -------------------------------------------------------------------------------- */
 
-int fpu_context_init(struct context *c)
+int fpu_context_init(struct kvm_context *c)
 {
-	c->fpstate = calloc(1, c->platform->machine.xsave_size);
+	c->fpstate = calloc(1, c->kvm->machine.xsave_size);
 	if (!c->fpstate)
 		return -ENOMEM;
-	context_reset_fpstate(c);
+	kvm_reset_fpstate(&c->base);
 	return 0;
 }
 
-void fpu_context_destroy(struct context *c)
+void fpu_context_destroy(struct kvm_context *c)
 {
-	pthread_mutex_lock(&c->platform->machine.fpu_lock);
+	pthread_mutex_lock(&c->kvm->machine.fpu_lock);
 	if (c->fpu_vcpu)
 		detach(c);
-	pthread_mutex_unlock(&c->platform->machine.fpu_lock);
+	pthread_mutex_unlock(&c->kvm->machine.fpu_lock);
 	free(c->fpstate);
 }
 
-size_t platform_fpstate_size(const struct platform *p)
+size_t kvm_fpstate_size(const struct platform *p)
 {
-	return p->machine.fpstate_size;
+	return ((const struct kvm *)p)->machine.fpstate_size;
 }
 
-uint64_t platform_fpstate_features(const struct platform *p)
+uint64_t kvm_fpstate_features(const struct platform *p)
 {
-	return p->machine.xcr0;
+	return ((const struct kvm *)p)->machine.xcr0;
 }
 
-void context_get_fpstate(struct context *c, void *buf)
+void kvm_get_fpstate(struct context *base, void *buf)
 {
-	memcpy(buf, fpu_sync(c), c->platform->machine.fpstate_size);
+	struct kvm_context *c = kvm_context_of(base);
+	struct machine *m = &c->kvm->machine;
+
+	/* All of it under the lock: who takes the vCPU now writes the same area. */
+	pthread_mutex_lock(&m->fpu_lock);
+	if (c->fpu_vcpu)
+		read_state(c->fpu_vcpu, c);
+	memcpy(buf, area_of(c), m->fpstate_size);
+	pthread_mutex_unlock(&m->fpu_lock);
 }
 
-/* What KVM_SET_XSAVE would refuse: better the guest's -EINVAL now than a surprise later. */
-static bool valid_state(const struct machine *m, const uint8_t *area)
+int kvm_set_fpstate(struct context *base, const void *buf)
 {
-	struct xsave_header h;
-	uint32_t mxcsr;
+	struct kvm_context *c = kvm_context_of(base);
+	struct machine *m = &c->kvm->machine;
 
-	memcpy(&h, area + XSAVE_LEGACY, sizeof(h));
-	memcpy(&mxcsr, area + MXCSR_OFFSET, sizeof(mxcsr));
-	for (unsigned i = 0; i < 6; i++)
-		if (h.reserved[i])
-			return false;
-	return !(h.xstate_bv & ~m->xcr0) && !h.xcomp_bv && !(mxcsr & ~MXCSR_MASK);
-}
-
-int context_set_fpstate(struct context *c, const void *buf)
-{
-	struct machine *m = &c->platform->machine;
-
-	if (!valid_state(m, buf))
+	if (!xsave_valid(buf, m->xcr0))
 		return -EINVAL;
 	pthread_mutex_lock(&m->fpu_lock);
 	if (c->fpu_vcpu)
@@ -196,30 +194,23 @@ int context_set_fpstate(struct context *c, const void *buf)
 	return 0;
 }
 
-void context_reset_fpstate(struct context *c)
+void kvm_reset_fpstate(struct context *base)
 {
-	struct machine *m = &c->platform->machine;
-	uint8_t *area = area_of(c);
-	uint16_t fcw = FCW_INIT;
-	uint32_t mxcsr[2] = {MXCSR_INIT, MXCSR_MASK};
-	/* Named present, so that MXCSR is taken from the area and not left as it was. */
-	struct xsave_header h = {.xstate_bv = XFEATURE_FP | XFEATURE_SSE};
+	struct kvm_context *c = kvm_context_of(base);
+	struct machine *m = &c->kvm->machine;
 
 	pthread_mutex_lock(&m->fpu_lock);
 	if (c->fpu_vcpu)
 		detach(c);
-	memset(area, 0, m->xsave_size);
-	memcpy(area, &fcw, sizeof(fcw));
-	memcpy(area + MXCSR_OFFSET, mxcsr, sizeof(mxcsr));
-	memcpy(area + XSAVE_LEGACY, &h, sizeof(h));
+	xsave_init(area_of(c), m->xsave_size);
 	pthread_mutex_unlock(&m->fpu_lock);
 }
 
-void context_copy_fpstate(struct context *dst, struct context *src)
+void kvm_copy_fpstate(struct context *to, struct context *from)
 {
-	struct machine *m = &dst->platform->machine;
+	struct kvm_context *dst = kvm_context_of(to), *src = kvm_context_of(from);
+	struct machine *m = &dst->kvm->machine;
 
-	assert(dst->platform == src->platform);
 	pthread_mutex_lock(&m->fpu_lock);
 	if (src->fpu_vcpu)
 		read_state(src->fpu_vcpu, src);

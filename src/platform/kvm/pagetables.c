@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:250 Tables, and why none is reused at once
  * The pages that page tables are made of, and the supervisor's tables.
  *
  * Leaves are 4 KiB. A 2 MiB leaf would save a page-table page, but where KVM shadows our tables
@@ -122,14 +122,25 @@ uint32_t pt_page_alloc(struct pt_pool *pool, struct page_chain *chain)
 	return page;
 }
 
-void pt_pages_retire(struct pt_pool *pool, struct page_chain *chain)
+/* Pages that no processor and no KVM has ever seen as tables have nothing to be forgotten. */
+void pt_pages_retire(struct pt_pool *pool, struct page_chain *chain, bool seen)
 {
 	pthread_mutex_lock(&pool->lock);
 	atomic_fetch_sub(&pool->in_use, chain->count);
-	chain_splice(pool, &pool->quarantine, chain);
+	chain_splice(pool, seen ? &pool->quarantine : &pool->free, chain);
 	if (pool->quarantine.count >= QUARANTINE_MAX)
 		purge(pool);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+uint64_t pt_pages_quarantined(struct pt_pool *pool)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&pool->lock);
+	n = pool->quarantine.count;
+	pthread_mutex_unlock(&pool->lock);
+	return n;
 }
 
 /* The table that entry e leads to, made if it is missing; NULL without memory. */

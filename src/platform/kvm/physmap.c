@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:240 What KVM may see
  * Guest-physical memory: which part of this process is seen where by KVM.
  *
  * A memory slot costs the host 0.2 to 0.4 % of its size at once, so nothing is installed ahead of
@@ -9,18 +9,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "base/log.h"
 
 enum { SLOT_DUMMY, SLOT_FIRST };
-
-int kvm_ioctl(int fd, unsigned long request, void *arg)
-{
-	int r = ioctl(fd, request, arg);
-
-	return r < 0 ? -errno : r;
-}
 
 int physmap_init(struct physmap *pm, int vm_fd, int kvm_fd, struct error *err)
 {
@@ -128,7 +120,10 @@ void physmap_purge(struct physmap *pm)
 	if (r == 0)
 		r = set_slot(pm, SLOT_DUMMY, GPA_DUMMY, NULL, 0, 0);
 	pthread_mutex_unlock(&pm->lock);
-	if (r < 0)
-		log_error("kvm: dummy memory slot: %s", strerror(-r));
 	atomic_fetch_add(&pm->purges, 1);
+	if (r >= 0)
+		return;
+	/* Old translations may live on: then no vCPU may run on. */
+	log_error("kvm: dummy memory slot: %s", strerror(-r));
+	machine_break(container_of(pm, struct kvm, physmap));
 }

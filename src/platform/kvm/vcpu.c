@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
+/*T:410 Into the guest
  * One vCPU: its making, and the loop that runs a context on it.
  *
  * Registers go both ways through the shared run page (KVM_CAP_SYNC_REGS), so a system call is one
@@ -77,14 +77,14 @@ static int probe_cr4(struct vcpu *v)
 
 static int set_sregs(struct vcpu *v)
 {
-	struct machine *m = &v->platform->machine;
+	struct machine *m = &v->kvm->machine;
 	int r = kvm_ioctl(v->fd, KVM_GET_SREGS, &v->sregs);
 
 	if (r < 0)
 		return r;
 	traps_load_segments(v);
 	v->sregs.cr0 = CR0_BITS;
-	v->sregs.cr3 = v->platform->pt.kernel_pdpt; /* replaced at each entry */
+	v->sregs.cr3 = v->kvm->pt.kernel_pdpt; /* replaced at each entry */
 	v->sregs.efer = EFER_BITS;
 	if (m->cr4) {
 		v->sregs.cr4 = m->cr4;
@@ -101,19 +101,34 @@ static int set_xcr0(struct vcpu *v)
 
 	if (!(v->sregs.cr4 & CR4_OSXSAVE))
 		return 0;
-	x.xcrs[0].value = v->platform->machine.xcr0;
+	x.xcrs[0].value = v->kvm->machine.xcr0;
 	return kvm_ioctl(v->fd, KVM_SET_XCRS, &x);
 }
 
-int vcpu_create(struct platform *p, unsigned id, struct vcpu **out)
+/*
+ * Where KVM gives a VM a time stamp counter of its own, it is the host's plus an offset. Without
+ * offset the host's vvar pages are right in the guest. Old kernels cannot do that (before 5.16); the
+ * self-test sees what the guest reads.
+ */
+static void use_host_tsc(const struct vcpu *v)
 {
-	struct machine *m = &p->machine;
+	uint64_t offset = 0;
+	struct kvm_device_attr attr = {.group = KVM_VCPU_TSC_CTRL,
+				       .attr = KVM_VCPU_TSC_OFFSET,
+				       .addr = (uintptr_t)&offset};
+
+	kvm_ioctl(v->fd, KVM_SET_DEVICE_ATTR, &attr);
+}
+
+int vcpu_create(struct kvm *kvm, unsigned id, struct vcpu **out)
+{
+	struct machine *m = &kvm->machine;
 	struct vcpu *v = calloc(1, sizeof(*v));
 	int r;
 
 	if (!v)
 		return -ENOMEM;
-	v->platform = p;
+	v->kvm = kvm;
 	v->id = id;
 	v->fd = kvm_ioctl(m->vm_fd, KVM_CREATE_VCPU, (void *)(uintptr_t)id);
 	if (v->fd < 0) {
@@ -131,6 +146,8 @@ int vcpu_create(struct platform *p, unsigned id, struct vcpu **out)
 		r = set_xcr0(v);
 	if (r == 0)
 		r = set_msrs(v);
+	if (r == 0)
+		use_host_tsc(v);
 	if (r < 0) {
 		vcpu_destroy(v);
 		return r;
@@ -145,14 +162,14 @@ void vcpu_destroy(struct vcpu *v)
 	if (!v)
 		return;
 	if (v->run != MAP_FAILED)
-		munmap(v->run, v->platform->machine.run_size);
+		munmap(v->run, v->kvm->machine.run_size);
 	close(v->fd);
 	free(v);
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-static void load_registers(struct vcpu *v, struct address_space *as,
+static void load_registers(struct vcpu *v, struct kvm_space *as,
 			   const struct user_regs_struct *u)
 {
 	struct kvm_sync_regs *s = &v->run->s.regs;
@@ -171,71 +188,57 @@ static void load_registers(struct vcpu *v, struct address_space *as,
 	v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 }
 
-/* Does somebody want us out? */
-static bool wanted(struct context *c, struct vcpu *v)
-{
-	return atomic_load(&c->interrupt) || (atomic_load(&v->state) & VCPU_WAITER);
-}
-
-/* Answers one who does. */
-static void answer(struct context *c, struct vcpu *v, struct switch_event *ev)
-{
-	if (atomic_exchange(&c->interrupt, 0)) {
-		v->interrupts++;
-		ev->reason = SWITCH_INTERRUPT;
-	} else {
-		ev->reason = SWITCH_PREEMPTED;
-	}
-}
-
 static int run_once(struct vcpu *v)
 {
-	int r = kvm_ioctl(v->fd, KVM_RUN, NULL);
+	int r = kvm_ioctl(v->fd, KVM_RUN, v->run);
 
-	v->exits++;
+	exit_count(v, r);
 	v->run->kvm_dirty_regs = 0;
 	return r;
 }
 
-/*
- * Enters the guest until there is something to report.
- *
- * Whoever wants us out makes the reason visible (c->interrupt, VCPU_WAITER), sets immediate_exit,
- * and then signals us if the GUEST bit is set. We clear immediate_exit, set GUEST, and then look at
- * the reasons: in every interleaving either we see the reason, or KVM sees immediate_exit, or the
- * signal finds us in KVM_RUN.
- */
-static void run(struct context *c, struct vcpu *v, struct address_space *as,
+/* Delivers virtual interrupts before the guest is entered; true: one of them is the answer. */
+static bool take_interrupts(struct kvm_context *c, struct vcpu *v, enum exit_action action,
+			    struct switch_event *ev)
+{
+	if (!virq_any(v))
+		return false;
+	if (action == EXIT_COMPLETE)
+		return virq_deliver_all(c, v, ev);
+	/* Unsure: let KVM say first where the program is, without running it. */
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	return false;
+}
+
+/* Enters the guest until there is something to report. interrupts.c says why in this order. */
+static void run(struct kvm_context *c, struct vcpu *v, struct kvm_space *as,
 		struct user_regs_struct *regs, struct switch_event *ev)
 {
 	enum exit_action action = EXIT_COMPLETE;
 
 	while (action != EXIT_DONE) {
-		int r;
+		bool answered;
+		int r = 0;
 
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-		atomic_fetch_or(&v->state, VCPU_GUEST);
-		if (action != EXIT_MUST_RUN && wanted(c, v)) {
-			if (action == EXIT_COMPLETE) {
-				answer(c, v, ev);
-				return;
-			}
-			/* Unsure: let KVM say where the program is, without running it. */
-			__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+		state_enter(&v->state);
+		virq_block(v, action == EXIT_MUST_RUN ? VIRQ_ALL : 0);
+		answered = take_interrupts(c, v, action, ev);
+		if (!answered) {
+			if (action == EXIT_MUST_RUN || space_enter(v, as))
+				r = run_once(v);
+			else
+				r = -EIO;
 		}
-		r = run_once(v);
-		atomic_fetch_and(&v->state, ~VCPU_GUEST);
+		state_leave(&v->state);
+		if (answered)
+			return;
 
-		if (r == 0) {
-			action = exit_decode(c, v, as, regs, ev);
-		} else if (r == -EINTR) {
-			action = exit_interrupted(v, regs, ev);
-			if (action == EXIT_COMPLETE)
-				load_registers(v, as, regs);
-		} else {
-			action = exit_decode_error(c, v, r, regs, ev);
-		}
+		action = exit_decode(c, v, as, r, regs, ev);
+		if (action == EXIT_COMPLETE)
+			load_registers(v, as, regs);
 	}
+	virq_block(v, 0);
 }
 
 static pid_t this_thread(void)
@@ -247,26 +250,24 @@ static pid_t this_thread(void)
 	return tid;
 }
 
-/* Was the slice too short to get anywhere? Then the next one is longer. */
-static void note_progress(struct context *c, const struct user_regs_struct *before,
-			  const struct user_regs_struct *after, const struct switch_event *ev)
+/* Was the slice long enough to get anywhere? */
+static bool progressed(const struct user_regs_struct *before, const struct user_regs_struct *after,
+		       const struct switch_event *ev)
 {
-	if (ev->reason == SWITCH_PREEMPTED && before->rip == after->rip &&
-	    before->rsp == after->rsp && before->rax == after->rax && before->rcx == after->rcx)
-		c->patience++;
-	else
-		c->patience = 0;
+	return ev->reason != SWITCH_PREEMPTED || before->rip != after->rip ||
+	       before->rsp != after->rsp || before->rax != after->rax || before->rcx != after->rcx;
 }
 
-void context_switch(struct context *c, struct address_space *as, struct user_regs_struct *regs,
-		    int cpu, struct switch_event *ev)
+void kvm_switch(struct context *base, struct address_space *space, struct user_regs_struct *regs,
+		int cpu, struct switch_event *ev)
 {
+	struct kvm_context *c = kvm_context_of(base);
+	struct kvm_space *as = kvm_space_of(space);
 	struct user_regs_struct before = *regs;
 	struct vcpu *v;
 	int err = 0;
 
 	(void)cpu; /* the host's scheduler places us, the vCPU follows */
-	memset(ev, 0, sizeof(*ev));
 	if (regs->rip >= MAX_USER_ADDRESS) {
 		ev->reason = SWITCH_SIGNAL;
 		ev->signo = SIGSEGV;
@@ -275,20 +276,28 @@ void context_switch(struct context *c, struct address_space *as, struct user_reg
 		return;
 	}
 	v = vcpu_get(c, &err);
+	if (v && atomic_load(&c->kvm->broken)) {
+		vcpu_put(c, v);
+		v = NULL;
+		err = -EIO;
+	}
 	if (!v) {
-		atomic_store(&c->interrupt, 0);
-		ev->reason = err ? SWITCH_FATAL : SWITCH_INTERRUPT;
-		if (err)
-			log_error("kvm: no vCPU: %s", strerror(-err));
+		ev->reason = SWITCH_PREEMPTED;
+		if (err) {
+			exit_no_vcpu(c, err, ev);
+		} else if (atomic_exchange(&c->base.interrupt, 0)) {
+			ev->reason = SWITCH_INTERRUPT;
+		}
 		return;
 	}
 	atomic_store_explicit(&v->tid, this_thread(), memory_order_relaxed);
 	atomic_store(&c->vcpu, v);
+	virq_adopt(c, v);
 	load_registers(v, as, regs);
 	run(c, v, as, regs, ev);
 	atomic_store(&c->vcpu, NULL);
 	vcpu_put(c, v);
-	note_progress(c, &before, regs, ev);
+	clock_judge(c, progressed(&before, regs, ev));
 
 	regs->cs = SEL_USER_CODE;
 	regs->ss = SEL_USER_DATA;

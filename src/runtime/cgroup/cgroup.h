@@ -41,7 +41,7 @@ struct cgroup_set {
  * Where the container's cgroup is to be; nothing is made yet. cgroups_path as in config-linux.md:
  * absolute: below the hierarchies' roots; relative or NULL (then id): below the caller's own cgroup,
  * on v2 beside it, since a cgroup with processes cannot have children with controllers. *text is
- * malloc()ed; NULL when the host has no cgroups mounted.
+ * malloc()ed; NULL when the host has no cgroups mounted. Both NULL: where the caller is.
  */
 int cgroup_plan(const char *cgroups_path, const char *id, char **text, struct error *err);
 
@@ -50,11 +50,32 @@ void cgroup_set_free(struct cgroup_set *s);
 /* The directory of a v1 controller (or of v2, if that is what there is); NULL: not there. */
 const char *cgroup_find(const struct cgroup_set *s, const char *controller);
 
-/* Makes the directories, and on v2 enables the controllers above them. */
-int cgroup_create(const char *text, struct error *err);
+/* Is the v2 hierarchy all there is, as systemd sees it? */
+bool cgroup_only_v2(void);
+
+/*
+ * Makes the directories, and on v2 enables the controllers above them. Somebody else's processes in
+ * them are -EBUSY, since they would be killed with the container; shared: they are known of.
+ */
+int cgroup_create(const char *text, bool shared, struct error *err);
 
 /* Writes limits, all but the devices. resources may be NULL. A limit that cannot be set is an error. */
 int cgroup_apply(const char *text, const struct oci_resources *r, struct error *err);
+
+/*
+ * What is written between begin and end can be taken back: with undo, every file has its old content
+ * again.
+ */
+void cgroup_journal_begin(void);
+void cgroup_journal_end(bool undo);
+
+/* Opens the files that the sandbox' memory watch reads; -1 for those that are not there. */
+struct sandbox_memory;
+void cgroup_memory_open(const char *text, struct sandbox_memory *m);
+void cgroup_memory_close(struct sandbox_memory *m);
+
+/* Can swap be limited here? */
+bool cgroup_accounts_swap(const char *text);
 
 /* Closes the devices cgroup but for the rules and what every container has (null, zero, pts …). */
 int cgroup_apply_devices(const char *text, const struct oci_resources *r, struct error *err);
@@ -77,6 +98,13 @@ int cgroup_v1_create(const struct cgroup_set *s, struct error *err);
 int cgroup_v2_create(const struct cgroup_set *s, struct error *err);
 int cgroup_v1_apply(const struct cgroup_set *s, const struct oci_resources *r, struct error *err);
 int cgroup_v2_apply(const struct cgroup_set *s, const struct oci_resources *r, struct error *err);
+
+/* Freezes or thaws one directory; is it frozen? */
+int cgroup_dir_freeze(const struct cgroup_set *s, const char *dir, bool freeze, struct error *err);
+bool cgroup_dir_frozen(const struct cgroup_set *s, const char *dir);
+
+/* rdma.max has the same form in v1 and v2. */
+int cgroup_apply_rdma(const char *dir, const struct oci_resources *r, struct error *err);
 
 /* Writes a value to DIR/file; the error names the field of linux.resources. */
 int cgroup_write(const char *dir, const char *file, const char *field, struct error *err,

@@ -62,9 +62,10 @@ static int find_mount(const char *mountinfo, const char *controller, struct hier
 		return -ENOMEM;
 	for (line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char *root = NULL, *point = NULL, *type = NULL, *options = NULL;
-		struct statfs sf;
+		struct statfs sf = {0};
 		char *tail = strstr(line, " - ");
 		bool found = false;
+		int r = 0;
 
 		if (tail && sscanf(tail, " - %ms %*s %ms", &type, &options) == 2 &&
 		    !strcmp(type, controller ? "cgroup" : "cgroup2") &&
@@ -72,8 +73,12 @@ static int find_mount(const char *mountinfo, const char *controller, struct hier
 			unescape(root);
 			unescape(point);
 			m->options = string_format(",%s,", options);
-			found = m->options && (!controller || strstr(m->options, wanted)) &&
-				statfs(point, &sf) == 0 && sf.f_type == magic;
+			found = m->options && (!controller || strstr(m->options, wanted));
+			if (found && statfs(point, &sf) < 0) {
+				found = false;
+				r = errno == EACCES || errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+			}
+			found = found && sf.f_type == magic;
 		}
 		free(type);
 		free(options);
@@ -86,6 +91,8 @@ static int find_mount(const char *mountinfo, const char *controller, struct hier
 		free(point);
 		free(m->options);
 		m->options = NULL;
+		if (r < 0)
+			return r;
 	}
 	return -ENOENT;
 }
@@ -135,7 +142,9 @@ static char *directory(const struct hierarchy_mount *m, const char *own, bool v2
 	const char *name = cgroups_path && *cgroups_path ? cgroups_path : id;
 	cleanup_free char *inner = NULL, *clean = NULL;
 
-	if (name[0] == '/')
+	if (!name)
+		inner = strdup(below_mount(m, own));
+	else if (name[0] == '/')
 		inner = strdup(name);
 	else
 		inner = string_format("%s/%s%s", below_mount(m, own), v2 ? "../" : "", name);
@@ -210,11 +219,20 @@ int cgroup_plan(const char *cgroups_path, const char *id, char **text, struct er
 	r = 0;
 	for (line = strtok_r(own, "\n", &save); line && !r; line = strtok_r(NULL, "\n", &save))
 		r = plan_line(line, mountinfo, cgroups_path, id, out, &count);
-	if (fclose(out) || r < 0)
-		return error_set(err, -ENOMEM, "out of memory");
+	if (fclose(out) && !r)
+		r = -ENOMEM;
+	if (r < 0)
+		return error_errno(err, r, "cannot find out about cgroups");
 	if (count)
 		*text = steal_ptr(&plan);
 	return 0;
+}
+
+bool cgroup_only_v2(void)
+{
+	struct statfs sf;
+
+	return statfs("/sys/fs/cgroup", &sf) == 0 && sf.f_type == CGROUP2_MAGIC;
 }
 
 int cgroup_parse(const char *text, struct cgroup_set *s)

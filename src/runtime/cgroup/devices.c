@@ -4,10 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "libocispec/ocispec.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/files.h"
 
 #define ALL (DEVICE_MKNOD | DEVICE_READ | DEVICE_WRITE)
 
@@ -103,6 +106,21 @@ static int write_v1(const char *dir, const struct device_rule *rules, size_t n, 
 	return 0;
 }
 
+/*
+ * Only the host's root may load the program. A rootless container has no more than its user's
+ * permissions for the host's devices, rules or not; runc does without them, too.
+ */
+static int apply_v2(const char *dir, const struct device_rule *rules, size_t n, struct error *err)
+{
+	int r = device_rules_attach_bpf(dir, rules, n, err);
+
+	if (r != -EPERM || (geteuid() == 0 && !in_user_namespace()))
+		return r;
+	log_debug("%s", err->msg);
+	error_free(err);
+	return 0;
+}
+
 int cgroup_apply_devices(const char *text, const struct oci_resources *res, struct error *err)
 {
 	struct device_rule *rules;
@@ -121,7 +139,7 @@ int cgroup_apply_devices(const char *text, const struct oci_resources *res, stru
 	if (!dir)
 		r = error_set(err, -ENOTSUP, "linux.resources.devices: this host has no devices cgroup");
 	else if (s.v2)
-		r = device_rules_attach_bpf(dir, rules, n, err);
+		r = apply_v2(dir, rules, n, err);
 	else
 		r = write_v1(dir, rules, n, err);
 	cgroup_set_free(&s);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The life of a cgroup and of those in it: made, joined, frozen, killed, removed. */
+/* The life of a cgroup and of those in it: made, joined, killed, removed. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,10 +17,8 @@
 
 #define MEMBERS_MAX_BYTES (8u << 20)
 #define KILL_ROUNDS 500	 /* of PAUSE_NS each */
-#define FREEZE_ROUNDS 1000
 #define RMDIR_ROUNDS 200
 #define PAUSE_NS 10000000
-#define FREEZE_PAUSE_NS 1000000
 
 static void pause_ns(long ns)
 {
@@ -35,37 +32,6 @@ static int parse(const char *text, struct cgroup_set *s, struct error *err)
 	return cgroup_parse(text, s) < 0 ? error_set(err, -ENOMEM, "out of memory") : 0;
 }
 
-bool cgroup_has_file(const char *dir, const char *file)
-{
-	cleanup_free char *path = string_format("%s/%s", dir, file);
-
-	return path && access(path, F_OK) == 0;
-}
-
-int cgroup_write(const char *dir, const char *file, const char *field, struct error *err,
-		 const char *fmt, ...)
-{
-	cleanup_free char *path = string_format("%s/%s", dir, file), *value = NULL;
-	va_list ap;
-	int r;
-
-	va_start(ap, fmt);
-	r = vasprintf(&value, fmt, ap);
-	va_end(ap);
-	if (r < 0 || !path) {
-		if (r < 0)
-			value = NULL;
-		return error_set(err, -ENOMEM, "out of memory");
-	}
-	r = file_write(AT_FDCWD, path, value);
-	if (r == -ENOENT)
-		return error_set(err, r, "linux.resources.%s: this host has no %s", field, file);
-	if (r < 0)
-		return error_errno(err, r, "linux.resources.%s: cannot write \"%s\" to %s", field,
-				   value, path);
-	return 0;
-}
-
 /* A cgroup with somebody else's processes would be killed with the container: refuse it. */
 static int must_be_empty(const char *dir, struct error *err)
 {
@@ -76,16 +42,34 @@ static int must_be_empty(const char *dir, struct error *err)
 	return 0;
 }
 
-int cgroup_create(const char *text, struct error *err)
+int cgroup_create(const char *text, bool shared, struct error *err)
 {
 	struct cgroup_set s;
 	int r = parse(text, &s, err);
 
 	if (!r)
 		r = s.v2 ? cgroup_v2_create(&s, err) : cgroup_v1_create(&s, err);
-	for (unsigned i = 0; i < s.n && !r; i++)
+	for (unsigned i = 0; i < s.n && !r && !shared; i++)
 		r = must_be_empty(s.dir[i].path, err);
 	cgroup_set_free(&s);
+	return r;
+}
+
+int cgroup_apply_rdma(const char *dir, const struct oci_resources *res, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < res->n_rdma && !r; i++) {
+		const struct oci_rdma *d = &res->rdma[i];
+		char handles[40] = "", objects[40] = "";
+
+		if (d->has_hca_handles)
+			snprintf(handles, sizeof(handles), " hca_handle=%u", d->hca_handles);
+		if (d->has_hca_objects)
+			snprintf(objects, sizeof(objects), " hca_object=%u", d->hca_objects);
+		r = cgroup_write(dir, "rdma.max", "rdma", err, "%s%s%s", res->rdma_keys[i], handles,
+				 objects);
+	}
 	return r;
 }
 
@@ -110,6 +94,20 @@ int cgroup_apply(const char *text, const struct oci_resources *resources, struct
 	return r;
 }
 
+bool cgroup_accounts_swap(const char *text)
+{
+	struct cgroup_set s;
+	const char *dir;
+	bool yes;
+
+	if (cgroup_parse(text, &s) < 0)
+		return false;
+	dir = cgroup_find(&s, "memory");
+	yes = dir && cgroup_has_file(dir, s.v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+	cgroup_set_free(&s);
+	return yes;
+}
+
 int cgroup_join(const char *text, struct error *err)
 {
 	struct cgroup_set s;
@@ -122,71 +120,6 @@ int cgroup_join(const char *text, struct error *err)
 		if (r < 0)
 			error_errno(err, r, "cannot join the cgroup %s", s.dir[i].path);
 	}
-	cgroup_set_free(&s);
-	return r;
-}
-
-/* ---- freezing ------------------------------------------------------------------------------ */
-
-/* The file that tells the state, and what it says of a frozen cgroup. */
-static bool frozen(const struct cgroup_set *s, const char *dir)
-{
-	cleanup_free char *path = string_format("%s/%s", dir,
-						s->v2 ? "cgroup.events" : "freezer.state");
-	cleanup_free char *state = NULL;
-
-	if (!path || file_read(AT_FDCWD, path, 4096, &state) < 0)
-		return false;
-	return strstr(state, s->v2 ? "frozen 1" : "FROZEN");
-}
-
-bool cgroup_is_frozen(const char *text)
-{
-	struct cgroup_set s;
-	const char *dir;
-	bool yes;
-
-	if (cgroup_parse(text, &s) < 0)
-		return false;
-	dir = cgroup_find(&s, "freezer");
-	yes = dir && frozen(&s, dir);
-	cgroup_set_free(&s);
-	return yes;
-}
-
-static int freeze_dir(const struct cgroup_set *s, const char *dir, bool freeze, struct error *err)
-{
-	cleanup_free char *path = string_format("%s/%s", dir,
-						s->v2 ? "cgroup.freeze" : "freezer.state");
-	const char *value = s->v2 ? (freeze ? "1" : "0") : (freeze ? "FROZEN" : "THAWED");
-
-	if (!path)
-		return error_set(err, -ENOMEM, "out of memory");
-	/* v1 freezes those it can catch at the moment: ask again until all are. */
-	for (int i = 0; i < FREEZE_ROUNDS; i++) {
-		int r = file_write(AT_FDCWD, path, value);
-
-		if (r < 0)
-			return error_errno(err, r, "cannot write %s to %s", value, path);
-		if (frozen(s, dir) == freeze)
-			return 0;
-		pause_ns(FREEZE_PAUSE_NS);
-	}
-	file_write(AT_FDCWD, path, s->v2 ? "0" : "THAWED");
-	return error_set(err, -ETIMEDOUT, "the cgroup %s cannot be frozen", dir);
-}
-
-int cgroup_freeze(const char *text, bool freeze, struct error *err)
-{
-	struct cgroup_set s;
-	const char *dir;
-	int r = parse(text, &s, err);
-
-	if (r < 0)
-		return r;
-	dir = cgroup_find(&s, "freezer");
-	r = dir ? freeze_dir(&s, dir, freeze, err)
-		: error_set(err, -ENOTSUP, "this host has no freezer cgroup");
 	cgroup_set_free(&s);
 	return r;
 }
@@ -257,8 +190,8 @@ int cgroup_kill(const char *text, struct error *err)
 			break;
 		}
 		/* Under v1 a frozen process does not even die. */
-		if (frozen(&s, dir))
-			freeze_dir(&s, dir, false, NULL);
+		if (cgroup_dir_frozen(&s, dir))
+			cgroup_dir_freeze(&s, dir, false, NULL);
 		pause_ns(i < 10 ? PAUSE_NS / 10 : PAUSE_NS);
 	}
 	if (!dir)

@@ -49,12 +49,14 @@ static int inherit_cpuset(const char *dir, const char *file)
 
 int cgroup_v1_create(const struct cgroup_set *s, struct error *err)
 {
+	const char *cpuset = cgroup_find(s, "cpuset");
+
 	for (unsigned i = 0; i < s->n; i++) {
 		int r = mkdir_parents(s->dir[i].path, 0755);
 
 		if (r < 0)
 			return error_errno(err, r, "cannot make the cgroup %s", s->dir[i].path);
-		if (!cgroup_has_file(s->dir[i].path, "cpuset.cpus"))
+		if (s->dir[i].path != cpuset)
 			continue;
 		r = inherit_cpuset(s->dir[i].path, "cpuset.cpus");
 		if (!r)
@@ -135,35 +137,78 @@ static int apply_memory(const struct cgroup_set *s, const struct oci_memory *m, 
 	return r;
 }
 
+static int write_period(const char *dir, const struct oci_cpu *c, struct error *err)
+{
+	return cgroup_write(dir, "cpu.cfs_period_us", "cpu.period", err, "%llu",
+			    (unsigned long long)c->period);
+}
+
+static int write_burst(const char *dir, const struct oci_cpu *c, struct error *err)
+{
+	if (!c->burst && !cgroup_has_file(dir, "cpu.cfs_burst_us"))
+		return 0;
+	return cgroup_write(dir, "cpu.cfs_burst_us", "cpu.burst", err, "%llu",
+			    (unsigned long long)c->burst);
+}
+
+/*
+ * Quota, period and burst have to fit together at each moment, and with the parent's: whether the old
+ * quota fits the new period depends. What does not go through at first is tried again behind the quota.
+ */
+static int apply_bandwidth(const char *dir, const struct oci_cpu *c, struct error *err)
+{
+	bool period = c->period, burst = c->has_burst;
+	int r = 0;
+
+	if (period)
+		period = write_period(dir, c, NULL) < 0;
+	if (burst)
+		burst = write_burst(dir, c, NULL) < 0;
+	if (c->quota)
+		r = cgroup_write(dir, "cpu.cfs_quota_us", "cpu.quota", err, "%lld",
+				 (long long)c->quota);
+	if (!r && period)
+		r = write_period(dir, c, err);
+	if (!r && burst)
+		r = write_burst(dir, c, err);
+	return r;
+}
+
+/* A cgroup that is idle takes no shares, so that has to be said first and last. */
+static int apply_shares(const char *dir, const struct oci_cpu *c, struct error *err)
+{
+	bool idle = c->has_idle && cgroup_has_file(dir, "cpu.idle");
+	int r = 0;
+
+	if (c->shares && idle)
+		cgroup_write(dir, "cpu.idle", "cpu.idle", NULL, "0");
+	if (c->shares)
+		r = cgroup_write(dir, "cpu.shares", "cpu.shares", err, "%llu",
+				 (unsigned long long)c->shares);
+	if (!r && (idle || c->idle))
+		r = cgroup_write(dir, "cpu.idle", "cpu.idle", err, "%lld", (long long)c->idle);
+	return r;
+}
+
 static int apply_cpu(const struct cgroup_set *s, const struct oci_cpu *c, struct error *err)
 {
 	const char *dir;
 	int r;
 
-	if (!c || !(c->shares || c->quota || c->period || c->burst || c->realtime_runtime ||
-		    c->realtime_period || c->idle))
+	if (!c || !(c->shares || c->quota || c->period || c->has_burst || c->realtime_runtime ||
+		    c->realtime_period || c->has_idle))
 		return 0;
 	r = need(s, "cpu", &dir, err);
-	if (!r && c->shares)
-		r = cgroup_write(dir, "cpu.shares", "cpu.shares", err, "%llu",
-				 (unsigned long long)c->shares);
-	if (!r && c->period)
-		r = cgroup_write(dir, "cpu.cfs_period_us", "cpu.period", err, "%llu",
-				 (unsigned long long)c->period);
-	if (!r && c->quota)
-		r = cgroup_write(dir, "cpu.cfs_quota_us", "cpu.quota", err, "%lld",
-				 (long long)c->quota);
-	if (!r && c->burst)
-		r = cgroup_write(dir, "cpu.cfs_burst_us", "cpu.burst", err, "%llu",
-				 (unsigned long long)c->burst);
+	if (!r)
+		r = apply_shares(dir, c, err);
+	if (!r)
+		r = apply_bandwidth(dir, c, err);
 	if (!r && c->realtime_period)
 		r = cgroup_write(dir, "cpu.rt_period_us", "cpu.realtimePeriod", err, "%llu",
 				 (unsigned long long)c->realtime_period);
 	if (!r && c->realtime_runtime)
 		r = cgroup_write(dir, "cpu.rt_runtime_us", "cpu.realtimeRuntime", err, "%lld",
 				 (long long)c->realtime_runtime);
-	if (!r && c->idle)
-		r = cgroup_write(dir, "cpu.idle", "cpu.idle", err, "%lld", (long long)c->idle);
 	return r;
 }
 
@@ -305,6 +350,7 @@ static int apply_hugetlb(const struct cgroup_set *s, const struct oci_resources 
 
 int cgroup_v1_apply(const struct cgroup_set *s, const struct oci_resources *res, struct error *err)
 {
+	const char *rdma;
 	int r;
 
 	if (res->unified.n)
@@ -322,5 +368,9 @@ int cgroup_v1_apply(const struct cgroup_set *s, const struct oci_resources *res,
 		r = apply_network(s, res->network, err);
 	if (!r)
 		r = apply_hugetlb(s, res, err);
+	if (!r && res->n_rdma)
+		r = need(s, "rdma", &rdma, err);
+	if (!r && res->n_rdma)
+		r = cgroup_apply_rdma(rdma, res, err);
 	return r;
 }

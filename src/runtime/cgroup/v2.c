@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "libocispec/ocispec.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/cgroup/stats.h"
 #include "runtime/files.h"
 
 #define CGROUP2_MAGIC 0x63677270
@@ -101,11 +102,57 @@ static int apply_memory(const char *dir, const struct oci_memory *m, struct erro
 	if (m->disable_oom_killer)
 		return error_set(err, -ENOTSUP,
 				 "linux.resources.memory.disableOOMKiller: not in cgroup v2");
+	if (m->check_before_update && m->limit > 0 &&
+	    cgroup_read_u64(dir, "memory.current") > (uint64_t)m->limit)
+		return error_set(err, -EBUSY, "linux.resources.memory.limit: %lld is below what is in "
+					      "use, and checkBeforeUpdate is set", (long long)m->limit);
 	r = apply_swap(dir, m, err);
 	if (!r && m->has_limit && m->limit)
 		r = write_max(dir, "memory.max", "memory.limit", m->limit, err);
 	if (!r && m->has_reservation && m->reservation)
 		r = write_max(dir, "memory.low", "memory.reservation", m->reservation, err);
+	return r;
+}
+
+static int write_burst(const char *dir, const struct oci_cpu *c, struct error *err)
+{
+	if (!c->burst && !cgroup_has_file(dir, "cpu.max.burst"))
+		return 0;
+	return cgroup_write(dir, "cpu.max.burst", "cpu.burst", err, "%llu",
+			    (unsigned long long)c->burst);
+}
+
+/* The burst may not be above the quota, neither the old nor the new one: it goes first or last. */
+static int apply_bandwidth(const char *dir, const struct oci_cpu *c, struct error *err)
+{
+	unsigned long long period = c->period ? c->period : 100000;
+	bool burst = c->has_burst && write_burst(dir, c, NULL) < 0;
+	int r = 0;
+
+	if (c->quota > 0)
+		r = cgroup_write(dir, "cpu.max", "cpu.quota", err, "%lld %llu", (long long)c->quota,
+				 period);
+	else if (c->quota || c->period)
+		r = cgroup_write(dir, "cpu.max", "cpu.period", err, "max %llu", period);
+	if (!r && burst)
+		r = write_burst(dir, c, err);
+	return r;
+}
+
+/* 2 … 262144 becomes 1 … 10000. A cgroup that is idle takes no weight: said first and last. */
+static int apply_weight(const char *dir, const struct oci_cpu *c, struct error *err)
+{
+	unsigned long long shares = c->shares < 2 ? 2 : c->shares > 262144 ? 262144 : c->shares;
+	bool idle = c->has_idle && cgroup_has_file(dir, "cpu.idle");
+	int r = 0;
+
+	if (c->shares && idle)
+		cgroup_write(dir, "cpu.idle", "cpu.idle", NULL, "0");
+	if (c->shares)
+		r = cgroup_write(dir, "cpu.weight", "cpu.shares", err, "%llu",
+				 1 + (shares - 2) * 9999 / 262142);
+	if (!r && (idle || c->idle))
+		r = cgroup_write(dir, "cpu.idle", "cpu.idle", err, "%lld", (long long)c->idle);
 	return r;
 }
 
@@ -118,27 +165,9 @@ static int apply_cpu(const char *dir, const struct oci_cpu *c, struct error *err
 	if (c->realtime_runtime || c->realtime_period)
 		return error_set(err, -ENOTSUP,
 				 "linux.resources.cpu.realtimeRuntime: not in cgroup v2");
-	/* 2 … 262144 becomes 1 … 10000. */
-	if (c->shares)
-		r = cgroup_write(dir, "cpu.weight", "cpu.shares", err, "%llu",
-				 1 + ((unsigned long long)(c->shares < 2	? 2
-							   : c->shares > 262144 ? 262144
-										: c->shares) -
-				      2) * 9999 / 262142);
-	if (!r && (c->quota || c->period)) {
-		unsigned long long period = c->period ? c->period : 100000;
-
-		if (c->quota > 0)
-			r = cgroup_write(dir, "cpu.max", "cpu.quota", err, "%lld %llu",
-					 (long long)c->quota, period);
-		else
-			r = cgroup_write(dir, "cpu.max", "cpu.period", err, "max %llu", period);
-	}
-	if (!r && c->burst)
-		r = cgroup_write(dir, "cpu.max.burst", "cpu.burst", err, "%llu",
-				 (unsigned long long)c->burst);
-	if (!r && c->idle)
-		r = cgroup_write(dir, "cpu.idle", "cpu.idle", err, "%lld", (long long)c->idle);
+	r = apply_weight(dir, c, err);
+	if (!r)
+		r = apply_bandwidth(dir, c, err);
 	if (!r && c->cpus && *c->cpus)
 		r = cgroup_write(dir, "cpuset.cpus", "cpu.cpus", err, "%s", c->cpus);
 	if (!r && c->mems && *c->mems)
@@ -227,6 +256,8 @@ int cgroup_v2_apply(const struct cgroup_set *s, const struct oci_resources *res,
 		r = cgroup_write(dir, file, "hugepageLimits", err, "%llu",
 				 (unsigned long long)res->hugepage_limits[i].limit);
 	}
+	if (!r)
+		r = cgroup_apply_rdma(dir, res, err);
 	for (size_t i = 0; i < res->unified.n && !r; i++) {
 		const char *file = res->unified.keys[i];
 

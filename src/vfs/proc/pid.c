@@ -129,6 +129,26 @@ static int show_host_self(struct proc_node *n, struct ptext *out)
 	return proc_copy_host(n->name, out);
 }
 
+/* The mounts as the container made them, without the one by which the host sees this tree. */
+static int show_mounts(struct proc_node *n, struct ptext *out)
+{
+	size_t from = 0, to = 0;
+	int r = proc_copy_host(n->name, out);
+
+	while (from < out->len) {
+		const char *line = out->data + from, *end = memchr(line, '\n', out->len - from);
+		size_t len = end ? (size_t)(end - line) + 1 : out->len - from;
+
+		if (!memmem(line, len, PROC_OUTSIDE_SOURCE " ", sizeof(PROC_OUTSIDE_SOURCE))) {
+			memmove(out->data + to, line, len);
+			to += len;
+		}
+		from += len;
+	}
+	out->len = to;
+	return r;
+}
+
 static int show_wchan(struct proc_node *n, struct ptext *out)
 {
 	ptext_write(out, "0", 1);
@@ -217,7 +237,7 @@ static const struct proc_entry ns_entries[] = {
 	PROC_FILE("limits", 0444, proc_show_limits),                                               \
 	PROC_TEXT("loginuid", 0644, "4294967295"), PROC_FILE("maps", 0444, show_private),          \
 	{.name = "mem", .mode = S_IFREG | 0600, .open = proc_open_mem},                            \
-	PROC_FILE("mountinfo", 0444, show_host_self), PROC_FILE("mounts", 0444, show_host_self),   \
+	PROC_FILE("mountinfo", 0444, show_mounts), PROC_FILE("mounts", 0444, show_mounts),         \
 	{.name = "net",                                                                            \
 	 .mode = S_IFDIR | 0555,                                                                   \
 	 .lookup = proc_net_lookup,                                                                \
@@ -247,7 +267,7 @@ const struct proc_entry proc_thread_entries[] = {
 
 const struct proc_entry proc_pid_entries[] = {
 	PROC_COMMON_ENTRIES,
-	PROC_FILE("mountstats", 0400, show_host_self),
+	PROC_FILE("mountstats", 0400, show_mounts),
 	{.name = "task",
 	 .mode = S_IFDIR | 0555,
 	 .lookup = proc_pid_lookup,

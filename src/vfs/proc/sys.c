@@ -2,15 +2,69 @@
 /*
  * /proc/sys: the settings that programs read to find limits and features. Those that describe
  * husk's own kernel are constants here; sys/net is the host's (proc/net.c). None can be changed
- * from inside: config.json's linux.sysctl is applied on the host before the sandbox starts.
+ * from inside: config.json's linux.sysctl is applied on the host before the sandbox starts, and
+ * procfs_set_sysctl() shows it here.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/utsname.h>
 
 #include "vfs/proc/node.h"
+#include "vfs/procfs.h"
+
+/*
+ * What belongs to the ipc namespace. Written at boot only. The last word of a key is no other's, so
+ * that a file of that name is enough to find it.
+ */
+static struct setting {
+	const char *key, *value;
+} ipc_settings[] = {
+    {"fs.mqueue.msg_default", "10"},
+    {"fs.mqueue.msg_max", "10"},
+    {"fs.mqueue.msgsize_default", "8192"},
+    {"fs.mqueue.msgsize_max", "8192"},
+    {"fs.mqueue.queues_max", "256"},
+    {"kernel.msgmax", "8192"},
+    {"kernel.msgmnb", "16384"},
+    {"kernel.msgmni", "32000"},
+    {"kernel.sem", "32000\t1024000000\t500\t32000"},
+    {"kernel.shmall", "18446744073692774399"},
+    {"kernel.shmmax", "18446744073692774399"},
+    {"kernel.shmmni", "4096"},
+    {"kernel.shm_rmid_forced", "0"},
+};
+#define N_IPC_SETTINGS (sizeof(ipc_settings) / sizeof(ipc_settings[0]))
+
+/* sysctl(8) takes dots and slashes between the words. */
+static bool same_key(const char *key, const char *given)
+{
+	for (; *key && *given; key++, given++)
+		if (*key != *given && !(*key == '.' && *given == '/'))
+			return false;
+	return *key == *given;
+}
+
+int procfs_set_sysctl(const char *key, const char *value)
+{
+	for (size_t i = 0; i < N_IPC_SETTINGS; i++) {
+		if (!same_key(ipc_settings[i].key, key))
+			continue;
+		ipc_settings[i].value = strdup(value);
+		return ipc_settings[i].value ? 0 : -ENOMEM;
+	}
+	return 0;
+}
+
+static int show_ipc(struct proc_node *n, struct ptext *out)
+{
+	for (size_t i = 0; i < N_IPC_SETTINGS; i++)
+		if (strcmp(strrchr(ipc_settings[i].key, '.') + 1, n->name) == 0)
+			ptext_printf(out, "%s\n", ipc_settings[i].value);
+	return 0;
+}
 
 static int show_hostname(struct proc_node *n, struct ptext *out)
 {
@@ -108,9 +162,9 @@ static const struct proc_entry kernel_entries[] = {
 	PROC_FILE("hostname", 0644, show_hostname),
 	PROC_DIR("keys", 0555, keys_entries),
 	PROC_TEXT("kptr_restrict", 0644, "1\n"),
-	PROC_TEXT("msgmax", 0644, "8192\n"),
-	PROC_TEXT("msgmnb", 0644, "16384\n"),
-	PROC_TEXT("msgmni", 0644, "32000\n"),
+	PROC_FILE("msgmax", 0644, show_ipc),
+	PROC_FILE("msgmnb", 0644, show_ipc),
+	PROC_FILE("msgmni", 0644, show_ipc),
 	PROC_TEXT("ngroups_max", 0444, "65536\n"),
 	PROC_FILE("osrelease", 0444, show_uts),
 	PROC_TEXT("ostype", 0444, "Linux\n"),
@@ -126,10 +180,11 @@ static const struct proc_entry kernel_entries[] = {
 	PROC_TEXT("sched_rt_period_us", 0644, "1000000\n"),
 	PROC_TEXT("sched_rt_runtime_us", 0644, "950000\n"),
 	PROC_DIR("seccomp", 0555, seccomp_entries),
-	PROC_TEXT("sem", 0644, "32000\t1024000000\t500\t32000\n"),
-	PROC_TEXT("shmall", 0644, "18446744073692774399\n"),
-	PROC_TEXT("shmmax", 0644, "18446744073692774399\n"),
-	PROC_TEXT("shmmni", 0644, "4096\n"),
+	PROC_FILE("sem", 0644, show_ipc),
+	PROC_FILE("shmall", 0644, show_ipc),
+	PROC_FILE("shmmax", 0644, show_ipc),
+	PROC_FILE("shmmni", 0644, show_ipc),
+	PROC_FILE("shm_rmid_forced", 0644, show_ipc),
 	PROC_TEXT("sysrq", 0644, "0\n"),
 	PROC_TEXT("tainted", 0644, "0\n"),
 	PROC_TEXT("threads-max", 0644, "126000\n"),
@@ -172,11 +227,11 @@ static const struct proc_entry epoll_entries[] = {
 };
 
 static const struct proc_entry mqueue_entries[] = {
-	PROC_TEXT("msg_default", 0644, "10\n"),
-	PROC_TEXT("msg_max", 0644, "10\n"),
-	PROC_TEXT("msgsize_default", 0644, "8192\n"),
-	PROC_TEXT("msgsize_max", 0644, "8192\n"),
-	PROC_TEXT("queues_max", 0644, "256\n"),
+	PROC_FILE("msg_default", 0644, show_ipc),
+	PROC_FILE("msg_max", 0644, show_ipc),
+	PROC_FILE("msgsize_default", 0644, show_ipc),
+	PROC_FILE("msgsize_max", 0644, show_ipc),
+	PROC_FILE("queues_max", 0644, show_ipc),
 	{0},
 };
 

@@ -1,44 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Windows: 2 MiB pieces of host files, mapped shared, at places of their own in an arena that KVM
- * knows as guest-physical memory. What the guest sees there is the host's page cache.
+/*T:220 Files, without copies
+ * Windows: 2 MiB pieces of host files, mapped shared, at places of their own in one arena of this
+ * process. What the guest sees there is the host's page cache.
  *
  * Windows that nobody uses stay for the next user until there are too many of them. As long as a
  * window exists its mapping holds the inode, so a (device, inode) key cannot come to mean another
  * file.
  */
-#include "platform/kvm/kvm.h"
+#include "platform/implementation.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
-#define FIRST_STEP (16UL << 20)
 #define MAX_UNUSED 256
 #define OVERLAYFS_MAGIC 0x794c7630
 
-struct window {
-	struct windows *set;
-	unsigned refs;
-	bool is_host; /* pages of this process, not in the arena */
-	bool writable;
-	uint32_t index; /* in the arena, or in set->host */
-	uint32_t pages;
-	uint8_t *ptr;
-	uint64_t gpa;
-	dev_t dev;
-	ino_t ino;
-	uint64_t offset;
-	uint64_t generation; /* see generation_of() */
-	struct window *next; /* in its hash bucket */
-	struct list unused;  /* linked while refs == 0 */
-};
-
-int windows_init(struct windows *ws, struct platform *p, uint64_t gpa, uint64_t size,
-		 struct error *err)
+int windows_init(struct windows *ws, struct platform *p, uint64_t size, struct error *err)
 {
 	uint8_t *raw;
 	size_t skip;
@@ -58,31 +41,25 @@ int windows_init(struct windows *ws, struct platform *p, uint64_t gpa, uint64_t 
 		munmap(raw, skip);
 	munmap(raw + skip + size, CHUNK_SIZE - skip);
 	ws->arena = raw + skip;
-	physmap_region(&p->physmap, REGION_WINDOWS, gpa, ws->arena, size, FIRST_STEP);
 	return 0;
 }
 
 void windows_destroy(struct windows *ws)
 {
 	if (ws->arena) {
-		for (uint64_t i = 0; i < ws->fresh; i++)
-			free(ws->by_index[i]);
+		for (uint64_t i = 0; i < ws->fresh; i++) {
+			struct window *w = ws->by_index[i];
+
+			if (w && w->fd >= 0)
+				close(w->fd);
+			free(w);
+		}
 		munmap(ws->arena, ws->max << CHUNK_SHIFT);
 	}
 	for (unsigned i = 0; i < ws->n_host; i++)
 		free(ws->host[i]);
 	free(ws->by_index);
 	free(ws->free_stack);
-}
-
-uint64_t window_gpa(const struct window *w)
-{
-	return w->gpa;
-}
-
-unsigned window_pages(const struct window *w)
-{
-	return w->pages;
 }
 
 void *window_ptr(struct window *w)
@@ -141,6 +118,8 @@ static void drop(struct window *w)
 	if (mmap(w->ptr, CHUNK_SIZE, PROT_NONE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
 		return; /* no memory for a VMA: the piece is lost, not reused with old contents */
+	if (w->fd >= 0)
+		close(w->fd);
 	ws->by_index[w->index] = NULL;
 	ws->free_stack[ws->n_free++] = w->index;
 	atomic_fetch_sub(&ws->live, 1);
@@ -176,8 +155,7 @@ static int take_piece(struct windows *ws, uint32_t *index)
 	}
 	if (ws->fresh == ws->max)
 		return -ENOMEM;
-	r = physmap_ensure(&ws->platform->physmap, REGION_WINDOWS,
-			   ((uint64_t)ws->fresh + 1) << CHUNK_SHIFT);
+	r = ws->platform->ops->windows_room(ws->platform, ws->fresh + 1UL);
 	if (r < 0)
 		return r;
 	*index = ws->fresh++;
@@ -212,6 +190,12 @@ static int make(struct windows *ws, int fd, dev_t dev, ino_t ino, uint64_t offse
 		return r;
 	}
 	r = map_file(ws, w->index, fd, offset, writable);
+	w->fd = -1;
+	if (r == 0 && ws->platform->ops->window_keeps_fd) {
+		w->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (w->fd < 0)
+			r = -errno;
+	}
 	if (r < 0) {
 		ws->free_stack[ws->n_free++] = w->index;
 		free(w);
@@ -222,8 +206,6 @@ static int make(struct windows *ws, int fd, dev_t dev, ino_t ino, uint64_t offse
 	w->writable = writable;
 	w->pages = CHUNK_PAGES;
 	w->ptr = ws->arena + ((uint64_t)w->index << CHUNK_SHIFT);
-	w->gpa = ws->platform->physmap.region[REGION_WINDOWS].gpa +
-		 ((uint64_t)w->index << CHUNK_SHIFT);
 	w->dev = dev;
 	w->ino = ino;
 	w->offset = offset;
@@ -314,17 +296,17 @@ int platform_window_host(struct platform *p, const void *ptr, unsigned npages, s
 	pthread_mutex_lock(&ws->lock);
 	if (ws->n_host == HOST_WINDOWS)
 		r = -ENOMEM;
-	w->gpa = GPA_HOST + ((uint64_t)ws->n_host << CHUNK_SHIFT);
+	w->set = ws;
+	w->refs = 2; /* one of ours: never evicted */
+	w->is_host = true;
+	w->index = ws->n_host;
+	w->pages = npages;
+	w->ptr = (uint8_t *)ptr;
+	w->fd = -1;
+	list_init(&w->unused);
 	if (r == 0)
-		r = physmap_add_readonly(&p->physmap, w->gpa, ptr, (uint64_t)npages << PAGE_SHIFT);
+		r = p->ops->window_host(p, w);
 	if (r == 0) {
-		w->set = ws;
-		w->refs = 2; /* one of ours: never evicted */
-		w->is_host = true;
-		w->index = ws->n_host;
-		w->pages = npages;
-		w->ptr = (uint8_t *)ptr;
-		list_init(&w->unused);
 		ws->host[ws->n_host++] = w;
 		atomic_fetch_add(&ws->live, 1);
 	}

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+EXTRA_DIST += tests/oci/run tests/oci/expected tests/oci/go.mod tests/oci/go.sum tests/oci/programs.go
