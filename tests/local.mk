@@ -19,3 +19,4 @@ include $(srcdir)/tests/faults/local.mk
 include $(srcdir)/tests/oci/local.mk
 include $(srcdir)/tests/apps/local.mk
 include $(srcdir)/tests/engines/local.mk
+include $(srcdir)/tests/hardware/local.mk
