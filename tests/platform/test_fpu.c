@@ -48,7 +48,8 @@ static void *mixer(void *arg)
 		do
 			context_switch(c, as, &regs, -1, &ev);
 		while (ev.reason == SWITCH_PREEMPTED);
-		CHECK(ev.reason == SWITCH_SYSCALL, "reason %d trap %u", ev.reason, ev.trapno);
+		CHECK(ev.reason == SWITCH_SYSCALL, "reason %d trap %u %s", ev.reason, ev.trapno,
+		      ev.reason == SWITCH_FATAL ? ev.fatal : "");
 		if (i)
 			CHECK(regs.r9 == mark && regs.r10 == mark && regs.r12 == mx[0],
 			      "%lx %llx %llx %llx", mark, regs.r9, regs.r10, regs.r12);
