@@ -195,13 +195,9 @@ static int find_addresses(struct mnl_socket *s, struct addresses *all)
 
 /* ---- moving -------------------------------------------------------------------------------- */
 
-/*
- * Into the namespace netns, with this name and this number there, in one step. In the name "%d" is a
- * number that the kernel chooses.
- */
-static int move_device(struct mnl_socket *s, unsigned device, int netns, const char *name, unsigned index)
+/* A change of a device, begun; its attributes may follow. */
+static struct nlmsghdr *change_device(char buf[MESSAGE_MAX], unsigned device, unsigned flags)
 {
-	char buf[MESSAGE_MAX];
 	struct nlmsghdr *m = mnl_nlmsg_put_header(buf);
 	struct ifinfomsg *info;
 
@@ -209,6 +205,19 @@ static int move_device(struct mnl_socket *s, unsigned device, int netns, const c
 	m->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
 	info = mnl_nlmsg_put_extra_header(m, sizeof(*info));
 	info->ifi_index = device;
+	info->ifi_flags = info->ifi_change = flags;
+	return m;
+}
+
+/*
+ * Into the namespace netns, with this name and this number there, in one step. In the name "%d" is a
+ * number that the kernel chooses.
+ */
+static int move_device(struct mnl_socket *s, unsigned device, int netns, const char *name, unsigned index)
+{
+	char buf[MESSAGE_MAX];
+	struct nlmsghdr *m = change_device(buf, device, 0);
+
 	mnl_attr_put_u32(m, IFLA_NET_NS_FD, netns);
 	mnl_attr_put_strz(m, IFLA_IFNAME, name);
 	mnl_attr_put_u32(m, IFLA_NEW_IFINDEX, index);
@@ -218,15 +227,8 @@ static int move_device(struct mnl_socket *s, unsigned device, int netns, const c
 static int raise_device(struct mnl_socket *s, unsigned device)
 {
 	char buf[MESSAGE_MAX];
-	struct nlmsghdr *m = mnl_nlmsg_put_header(buf);
-	struct ifinfomsg *info;
 
-	m->nlmsg_type = RTM_NEWLINK;
-	m->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	info = mnl_nlmsg_put_extra_header(m, sizeof(*info));
-	info->ifi_index = device;
-	info->ifi_flags = info->ifi_change = IFF_UP;
-	return transact(s, m, NULL, NULL);
+	return transact(s, change_device(buf, device, IFF_UP), NULL, NULL);
 }
 
 static int add_address(struct mnl_socket *s, unsigned device, const struct address *a)

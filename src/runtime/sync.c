@@ -8,6 +8,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "runtime/unix_socket.h"
+
 struct header {
 	int type;
 	int value;
@@ -24,30 +26,10 @@ int sync_send(int sock, enum sync_type type, int value, int fd, const char *text
 {
 	struct header h = {.type = type, .value = value};
 	struct iovec iov[2] = {{&h, sizeof(h)}, {(char *)text, text ? strlen(text) : 0}};
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
-	ssize_t n;
 
 	if (iov[1].iov_len > SYNC_TEXT_MAX)
 		iov[1].iov_len = SYNC_TEXT_MAX;
-	if (fd >= 0) {
-		memset(&control, 0, sizeof(control));
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
-		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
-	do {
-		n = sendmsg(sock, &msg, MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : 0;
+	return unix_socket_send(sock, iov, 2, fd);
 }
 
 void sync_send_error(int sock, const struct error *err)

@@ -98,15 +98,7 @@ pid_of() { # CONTAINER
 }
 
 @test "run -it: a terminal, a shell in it, and its exit status" {
-	out=$(on_tty "$SCRATCH/d" run --rm -it $image sh <<-'END'
-		@# 
-		tty; echo $((6*7))
-		@42
-		exit 3
-	END
-	) || status=$?
-	equal status "${status:-0}" 3
-	contains "$out" /dev/pts/0 42
+	shell_on_tty "$SCRATCH/d" run --rm -it $image
 }
 
 @test "run -it: window sizes reach the container" {
@@ -346,15 +338,7 @@ pid_of() { # CONTAINER
 
 @test "exec -it: a terminal of its own" {
 	background $image sleep 1000
-	out=$(on_tty "$SCRATCH/d" exec -it "$name" sh <<-'END'
-		@# 
-		tty; echo $((6*7))
-		@42
-		exit 12
-	END
-	) || status=$?
-	equal status "${status:-0}" 12
-	contains "$out" /dev/pts/0
+	shell_on_tty "$SCRATCH/d" exec -it "$name"
 	forget
 }
 

@@ -64,6 +64,21 @@ on_tty() { # COMMAND …
 	python3 "$BATS_TEST_DIRNAME/on_tty.py" sh -c "$quoted"
 }
 
+# A shell that the command starts in a terminal of its own answers there, and its exit status arrives.
+shell_on_tty() { # COMMAND …
+	local out status=0
+
+	out=$(on_tty "$@" sh <<-'END'
+		@# 
+		tty; stty size; echo $((6*7))
+		@42
+		exit 12
+	END
+	) || status=$?
+	equal status "$status" 12
+	contains "$out" /dev/pts/0 "24 80"
+}
+
 # A root file system for images: busybox, and a few files to recognise.
 make_image_tree() { # DIRECTORY
 	make_busybox_rootfs "$1"

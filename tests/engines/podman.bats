@@ -419,15 +419,7 @@ forget() { # [CONTAINER …]
 
 @test "exec -it: a terminal of its own" {
 	background $image sleep 1000
-	out=$(on_tty "$SCRATCH/p" exec -it "$name" sh <<-'END'
-		@# 
-		tty; stty size
-		@24 80
-		exit 12
-	END
-	) || status=$?
-	equal status "${status:-0}" 12
-	contains "$out" /dev/pts/0 "24 80"
+	shell_on_tty "$SCRATCH/p" exec -it "$name"
 	forget
 }
 
