@@ -195,7 +195,8 @@ enum platform_answer platform_control(struct platform *p, enum platform_event ev
  * an address space with it at the same places, are the caller's to bring.
  * -ENOENT: there are no more; -ENODATA: that vCPU was not in the middle of user code, so that its
  * program is with the caller of context_switch(); -EINVAL: not a saved state, or one of a machine
- * that is not like this one; -EAGAIN: no vCPU left; -EOPNOTSUPP: not in this implementation.
+ * that is not like this one; -EAGAIN: no vCPU left; -EOPNOTSUPP: not in this implementation. Others:
+ * the host took a part of it only; that vCPU is lost, and counts as one that there is.
  */
 int platform_load_state(struct platform *p, const void *data, size_t size, unsigned index,
 			struct context **out, struct user_regs_struct *regs);
@@ -454,7 +455,7 @@ struct switch_event {
 	/* For SWITCH_SIGNAL: what Linux would send. */
 	int signo;	 /* SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGBUS */
 	int si_code;	 /* as Linux would say for a bare exception; page faults: ask the VMAs */
-	uint64_t addr;	 /* fault address (page faults: CR2; else rip) */
+	uint64_t addr;	 /* fault address (page faults: CR2; bad memory: where, or 0; else rip) */
 	bool page_fault; /* a translation or right is missing: ask the VMAs, not a verdict yet */
 	unsigned access; /* page faults: ACCESS_READ, _WRITE or _EXEC, the one that failed */
 	unsigned trapno;     /* for sigcontext: the x86 vector */

@@ -306,6 +306,56 @@ static void one_answer(const struct answer *a)
 	platform_destroy(p);
 }
 
+/* Bad memory: the program hears where it has it, if KVM tells which page it is. */
+static uint64_t bad_page;
+
+static int hits_bad_page(int fd, unsigned long request, void *arg)
+{
+	struct kvm_run *run = arg;
+	uint64_t fault[3] = {0, bad_page, PAGE_SIZE};
+
+	if (request != KVM_RUN)
+		return kvm_ioctl_host(fd, request, arg);
+	run->exit_reason = bad_page ? 39 : KVM_EXIT_UNKNOWN;
+	memcpy(&run->hw, fault, sizeof(fault));
+	return -EHWPOISON;
+}
+
+static void bad_memory(struct platform *p)
+{
+	struct address_space *as = TEST_SPACE(p, calls);
+	struct context *c = test_context(p);
+	uint64_t high = DATA + (3UL << 39) + 77 * PAGE_SIZE;
+	frame_t f = test_frames(p, 2);
+	const struct {
+		uint64_t page, addr;
+	} cases[] = {
+	    {GPA_MEMORY + ((uint64_t)f << PAGE_SHIFT), DATA},
+	    {GPA_MEMORY + ((uint64_t)f + 1) * PAGE_SIZE, high},
+	    {GPA_MEMORY + ((uint64_t)f + 2) * PAGE_SIZE, 0},
+	    {0, 0},
+	};
+
+	CHECK(address_space_map(as, DATA, f, 1, ACCESS_READ, false) == 0);
+	CHECK(address_space_map(as, high, f + 1, 1, ACCESS_READ | ACCESS_WRITE, false) == 0);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct user_regs_struct regs = test_regs();
+		struct switch_event ev;
+
+		bad_page = cases[i].page;
+		kvm_inject(hits_bad_page);
+		context_switch(c, as, &regs, -1, &ev);
+		kvm_inject(NULL);
+		CHECK(ev.reason == SWITCH_SIGNAL && ev.signo == SIGBUS &&
+			  ev.si_code == BUS_MCEERR_AR && !ev.page_fault,
+		      "%d", ev.reason);
+		CHECK(ev.addr == cases[i].addr, "case %u: %lx", i, ev.addr);
+	}
+	context_release(c);
+	address_space_release(as, 0);
+	memory_unref(platform_memory(p), f, 2);
+}
+
 /* ---- other calls while it runs --------------------------------------------------------------- */
 
 static unsigned long fails_always_request;
@@ -531,6 +581,7 @@ int main(void)
 	for (unsigned i = 0; i < sizeof(answers) / sizeof(*answers); i++)
 		one_answer(&answers[i]);
 	p = test_platform(0);
+	bad_memory(p);
 	no_slot(p);
 	platform_destroy(p);
 	no_second_vcpu(KVM_CREATE_VCPU);

@@ -2,13 +2,15 @@
 /*
  * A computation that keeps a part of its result in every kind of register is stopped somewhere,
  * saved, loaded into another machine, and run to its end there; then to its end where it was. Both
- * ends are, bit by bit, that of a run that nobody stopped.
+ * ends are, bit by bit, that of a run that nobody stopped. And each call to KVM on the way fails once.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 
 #include "guest.h"
+#include "base/log.h"
+#include "platform/kvm/kvm.h"
 
 #define STEPS 400000
 #define ROUNDS 8
@@ -186,6 +188,178 @@ static void saved_anywhere(struct platform *p)
 	finish(&reference);
 }
 
+/* ---- a KVM that does not save, or does not load ---------------------------------------------- */
+
+BLOB(spin, "1: incq (%rdi)\n jmp 1b");
+
+struct spinner {
+	struct context *context;
+	struct address_space *space;
+	pthread_t thread;
+	volatile uint64_t *counter;
+	_Atomic bool stop;
+};
+
+static void *spins(void *arg)
+{
+	struct spinner *s = arg;
+	struct user_regs_struct regs = test_regs();
+	struct switch_event ev;
+
+	regs.rdi = DATA;
+	while (!s->stop) {
+		context_switch(s->context, s->space, &regs, -1, &ev);
+		CHECK(ev.reason == SWITCH_PREEMPTED || ev.reason == SWITCH_INTERRUPT, "%d %s",
+		      ev.reason, ev.reason == SWITCH_FATAL ? ev.fatal : "");
+	}
+	return NULL;
+}
+
+/* Somebody is in the middle of user code from now on. */
+static void start_spinning(struct spinner *s, struct platform *p)
+{
+	frame_t f = test_frames(p, 1);
+
+	*s = (struct spinner){.context = test_context(p), .counter = test_ptr(p, f)};
+	s->space = TEST_SPACE(p, spin);
+	CHECK(address_space_map(s->space, DATA, f, 1, ACCESS_READ | ACCESS_WRITE, false) == 0);
+	pthread_create(&s->thread, NULL, spins, s);
+	while (!*s->counter)
+		sched_yield();
+}
+
+static void stop_spinning(struct spinner *s)
+{
+	s->stop = true;
+	context_interrupt(s->context);
+	pthread_join(s->thread, NULL);
+	context_release(s->context);
+	address_space_release(s->space, 0);
+}
+
+static unsigned calls_seen, fail_at;
+static unsigned long failed;
+
+static int fails_once(int fd, unsigned long request, void *arg)
+{
+	if (calls_seen++ != fail_at)
+		return kvm_ioctl_host(fd, request, arg);
+	failed = request;
+	return -EIO;
+}
+
+/* What cannot be saved whole is not saved; the machine goes on, and can be saved the next time. */
+static void unsaved(struct platform *p)
+{
+	struct spinner s;
+	struct platform_reply reply;
+	enum platform_answer answer;
+
+	start_spinning(&s, p);
+	CHECK(platform_control(p, PLATFORM_PAUSE, NULL) == PLATFORM_PAUSED);
+	for (fail_at = 0;; fail_at++) {
+		calls_seen = 0;
+		failed = 0;
+		kvm_inject(fails_once);
+		answer = platform_control(p, PLATFORM_SAVE_STATE, &reply);
+		kvm_inject(NULL);
+		/* The counter's rate is not there on every host, and then not compared. */
+		CHECK(answer == (failed && failed != KVM_GET_TSC_KHZ ? PLATFORM_ERROR : PLATFORM_SAVED),
+		      "call %u, 0x%lx: %d", fail_at, failed, answer);
+		CHECK(answer == PLATFORM_SAVED || (reply.error == -EIO && !reply.data));
+		free(reply.data);
+		if (!failed)
+			break;
+	}
+	CHECK(fail_at > 8, "%u calls", fail_at);
+	CHECK(platform_control(p, PLATFORM_RESUME, NULL) == PLATFORM_RESUMED);
+	stop_spinning(&s);
+}
+
+/* The request that fails when a vCPU has been made and is being loaded; and which vCPU it was. */
+static unsigned long load_fails;
+static bool loading;
+static int lost_fd;
+
+static int fails_to_load(int fd, unsigned long request, void *arg)
+{
+	CHECK(fd != lost_fd, "a half-loaded vCPU is used: 0x%lx", request);
+	if (lost_fd >= 0)
+		return kvm_ioctl_host(fd, request, arg);
+	/* The first call of a load; another rate than the saved one has to be set. */
+	if (request == KVM_GET_TSC_KHZ) {
+		loading = true;
+		if (load_fails == KVM_SET_TSC_KHZ)
+			return 1;
+	}
+	if (!loading)
+		return kvm_ioctl_host(fd, request, arg);
+	if (request == load_fails) {
+		lost_fd = fd;
+		return -EIO;
+	}
+	/* As if it were another value: then it is set. */
+	if (request == KVM_GET_MSRS && load_fails == KVM_SET_MSRS)
+		return 0;
+	return kvm_ioctl_host(fd, request, arg);
+}
+
+/* The failed load's vCPU is nobody's: others run without it, and it is in no saved state. */
+static void others_run(struct platform *p)
+{
+	struct platform_reply reply;
+	struct spinner s[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		start_spinning(&s[i], p);
+	CHECK(platform_control(p, PLATFORM_PAUSE, NULL) == PLATFORM_PAUSED);
+	CHECK(platform_control(p, PLATFORM_SAVE_STATE, &reply) == PLATFORM_SAVED);
+	free(reply.data);
+	CHECK(platform_control(p, PLATFORM_RESUME, NULL) == PLATFORM_RESUMED);
+	for (unsigned i = 0; i < 3; i++)
+		stop_spinning(&s[i]);
+}
+
+static void unloaded(struct platform *p)
+{
+	static const unsigned long requests[] = {
+	    KVM_SET_TSC_KHZ,   KVM_SET_REGS, KVM_SET_SREGS,	  KVM_SET_XCRS, KVM_SET_XSAVE,
+	    KVM_SET_DEBUGREGS, KVM_SET_MSRS, KVM_SET_VCPU_EVENTS,
+	};
+	struct platform_reply saved;
+	struct user_regs_struct regs;
+	struct platform *other;
+	struct context *c;
+	struct spinner s;
+	unsigned index = 0;
+	int r;
+
+	start_spinning(&s, p);
+	CHECK(platform_control(p, PLATFORM_PAUSE, NULL) == PLATFORM_PAUSED);
+	CHECK(platform_control(p, PLATFORM_SAVE_STATE, &saved) == PLATFORM_SAVED);
+	CHECK(platform_control(p, PLATFORM_RESUME, NULL) == PLATFORM_RESUMED);
+	stop_spinning(&s);
+	for (unsigned i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
+		other = test_platform(3);
+		load_fails = requests[i];
+		loading = false;
+		lost_fd = -1;
+		kvm_inject(fails_to_load);
+		while ((r = platform_load_state(other, saved.data, saved.size, index, &c, &regs)) ==
+		       -ENODATA)
+			index++;
+		CHECK(r == -EIO && lost_fd >= 0, "request %u: %d", i, r);
+		others_run(other);
+		kvm_inject(NULL);
+		r = platform_load_state(other, saved.data, saved.size, index, &c, &regs);
+		CHECK(r == 0 || r == -EAGAIN, "%d", r); /* one vCPU is lost, the others may exist */
+		if (r == 0)
+			context_release(c);
+		platform_destroy(other);
+	}
+	free(saved.data);
+}
+
 /* No room for one more vCPU, after the machine has another one's state. */
 static void no_vcpu_left(struct platform *p)
 {
@@ -233,6 +407,9 @@ int main(void)
 		return 0;
 	}
 	refusals(p);
+	log_open(open("/dev/null", O_WRONLY | O_CLOEXEC), LOG_FORMAT_TEXT, LOG_LEVEL_ERROR);
+	unsaved(p);
+	unloaded(p);
 	code = sse, code_end = sse_end;
 	saved_anywhere(p);
 	if (__builtin_cpu_supports("avx")) {

@@ -240,6 +240,23 @@ void *kvm_find_page(struct address_space *base, uint64_t addr, unsigned access)
 	return host_of(as->kvm, e & PTE_ADDRESS);
 }
 
+uint64_t address_space_where(struct kvm_space *as, uint64_t gpa)
+{
+	uint64_t addr = 0, skip, found = 0;
+
+	pthread_mutex_lock(&as->base.lock);
+	while (!found && addr < MAX_USER_ADDRESS) {
+		uint64_t *pt = leaf_table(as, addr, false, &skip);
+
+		for (unsigned i = 0; pt && i < ENTRIES && !found; i++)
+			if ((pt[i] & PTE_PRESENT) && (pt[i] & PTE_ADDRESS) == gpa)
+				found = addr + ((uint64_t)i << PAGE_SHIFT);
+		addr = pt ? addr + CHUNK_SIZE : skip;
+	}
+	pthread_mutex_unlock(&as->base.lock);
+	return found;
+}
+
 size_t address_space_peek(struct kvm_space *as, uint64_t rip, uint8_t *buf, size_t n)
 {
 	size_t done = 0;

@@ -71,7 +71,7 @@ static uint64_t next_due(struct machine *m, uint64_t now)
 		struct vcpu *v = m->vcpus[i];
 		uint64_t due = v->deadline > now ? v->deadline : now + AGAIN_NS;
 
-		if (!state_is_asked(&v->state) && due < next)
+		if (!state_is_asked(&v->state) && !state_is_lost(&v->state) && due < next)
 			next = due;
 	}
 	return next;

@@ -24,20 +24,23 @@
 
 /*
  * All MSRs of the VM's list; each by itself, for the list names some that this vCPU's CPUID does
- * not have, and KVM_GET_MSRS stops at such a one. How many there are in out.
+ * not have, and KVM_GET_MSRS stops at such a one.
  */
-unsigned vcpu_read_msrs(struct vcpu *v, struct kvm_msr_entry *out)
+int vcpu_read_msrs(struct vcpu *v, struct kvm_msr_entry *out)
 {
 	const struct kvm_msr_list *list = v->kvm->machine.msr_list;
 	struct {
 		struct kvm_msrs head;
 		struct kvm_msr_entry entry;
 	} one = {.head.nmsrs = 1};
-	unsigned n = 0;
+	int r, n = 0;
 
 	for (unsigned i = 0; i < list->nmsrs; i++) {
 		one.entry = (struct kvm_msr_entry){.index = list->indices[i]};
-		if (kvm_ioctl(v->fd, KVM_GET_MSRS, &one) == 1)
+		r = kvm_ioctl(v->fd, KVM_GET_MSRS, &one);
+		if (r < 0)
+			return r;
+		if (r == 1)
 			out[n++] = one.entry;
 	}
 	return n;
@@ -46,19 +49,19 @@ unsigned vcpu_read_msrs(struct vcpu *v, struct kvm_msr_entry *out)
 static int print_msrs(struct kvm *kvm, FILE *f)
 {
 	struct kvm_msr_entry *entry;
-	unsigned n;
+	int n;
 
 	entry = calloc(kvm->machine.msr_list->nmsrs + 1UL, sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
 	n = vcpu_read_msrs(kvm->machine.vcpus[0], entry);
 	fprintf(f, "  \"msrs\": [");
-	for (unsigned i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 		fprintf(f, "%s\n    {\"index\": \"0x%x\", \"value\": \"0x%llx\"}", i ? "," : "",
 			entry[i].index, entry[i].data);
 	fprintf(f, "\n  ]\n");
 	free(entry);
-	return 0;
+	return n < 0 ? n : 0;
 }
 
 /* ---- the text -------------------------------------------------------------------------------- */

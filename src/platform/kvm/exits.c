@@ -317,6 +317,26 @@ static enum exit_action no_host_page(struct kvm_context *c, struct vcpu *v, int 
 	return EXIT_DONE;
 }
 
+/*
+ * Bad memory. Since Linux 6.8 KVM may say which guest-physical page it is: then it is one of the
+ * program's (a page table would not be met in user mode), and the program hears where it has it.
+ */
+static enum exit_action poisoned(struct vcpu *v, struct kvm_space *as, struct user_regs_struct *u,
+				 struct switch_event *ev)
+{
+	struct {
+		uint64_t flags, gpa, size;
+	} fault;
+
+	signal_at(v, u, ev, SIGBUS, BUS_MCEERR_AR, TRAP_MC);
+	ev->addr = 0;
+	if (v->run->exit_reason == EXIT_MEMORY_FAULT) {
+		memcpy(&fault, &v->run->hw, sizeof(fault));
+		ev->addr = address_space_where(as, fault.gpa & PAGE_MASK);
+	}
+	return EXIT_DONE;
+}
+
 /* KVM wants to be asked again. That many times in a row, it will not change its mind. */
 static enum exit_action try_again(struct kvm_context *c, struct vcpu *v, int r,
 				  struct user_regs_struct *u, struct switch_event *ev)
@@ -387,8 +407,8 @@ static enum exit_action decode_exit(struct kvm_context *c, struct vcpu *v, struc
 	}
 }
 
-static enum exit_action decode_error(struct kvm_context *c, struct vcpu *v, int r,
-				     struct user_regs_struct *regs, struct switch_event *ev)
+static enum exit_action decode_error(struct kvm_context *c, struct vcpu *v, struct kvm_space *as,
+				     int r, struct user_regs_struct *regs, struct switch_event *ev)
 {
 	switch (r) {
 	case -EAGAIN:
@@ -396,7 +416,7 @@ static enum exit_action decode_error(struct kvm_context *c, struct vcpu *v, int 
 	case -EFAULT:
 		return no_host_page(c, v, r, regs, ev);
 	case -EHWPOISON:
-		return signal_at(v, regs, ev, SIGBUS, BUS_MCEERR_AR, TRAP_MC);
+		return poisoned(v, as, regs, ev);
 	default:
 		return fatal(c, v, r, regs, ev,
 			     atomic_load(&c->kvm->broken) ? "the machine has failed"
@@ -443,7 +463,7 @@ enum exit_action exit_decode(struct kvm_context *c, struct vcpu *v, struct kvm_s
 	else if (r == -EINTR)
 		action = decode_interrupted(c, v, regs, ev);
 	else
-		action = decode_error(c, v, r, regs, ev);
+		action = decode_error(c, v, as, r, regs, ev);
 	if (r != -EAGAIN)
 		v->refusals = 0;
 	return action;

@@ -277,6 +277,8 @@ struct vcpu *vcpu_get(struct kvm_context *c, int *err);
 void vcpu_put(struct kvm_context *c, struct vcpu *v);
 /* One that was never used, owned by the calling thread. -EAGAIN: there are as many as may be. */
 int vcpu_get_fresh(struct kvm *kvm, struct vcpu **out);
+/* The owner gives v up, and nobody gets it any more: its state could not be set as a whole. */
+void vcpu_lose(struct vcpu *v);
 /* When it returns, nobody touches c any more who once served it a vCPU. */
 void pool_forget(struct kvm_context *c);
 
@@ -285,8 +287,8 @@ int vcpu_create(struct kvm *kvm, unsigned id, struct vcpu **out);
 void vcpu_destroy(struct vcpu *v);
 
 /* control.c */
-/* Reads into out what v has of machine.msr_list (room for all of it); how many that are. */
-unsigned vcpu_read_msrs(struct vcpu *v, struct kvm_msr_entry *out);
+/* Reads into out what v has of machine.msr_list (room for all of it); how many that are, or -errno. */
+int vcpu_read_msrs(struct vcpu *v, struct kvm_msr_entry *out);
 
 /* ---- interrupts.c, clock.c ------------------------------------------------------------------- */
 
@@ -474,6 +476,8 @@ static inline uint64_t window_gpa(struct kvm *kvm, const struct window *w)
 	return base + ((uint64_t)w->index << CHUNK_SHIFT);
 }
 
+/* The lowest user address at which guest-physical page gpa can be read; 0: at none. */
+uint64_t address_space_where(struct kvm_space *as, uint64_t gpa);
 /* Copies up to n instruction bytes at rip as the guest would see them; how many. */
 size_t address_space_peek(struct kvm_space *as, uint64_t rip, uint8_t *buf, size_t n);
 

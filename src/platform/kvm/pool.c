@@ -258,6 +258,12 @@ struct vcpu *vcpu_get(struct kvm_context *c, int *err)
 	return v;
 }
 
+void vcpu_lose(struct vcpu *v)
+{
+	virq_disown(v);
+	state_lose(&v->state);
+}
+
 int vcpu_get_fresh(struct kvm *kvm, struct vcpu **out)
 {
 	struct machine *m = &kvm->machine;

@@ -80,24 +80,38 @@ static int save_vcpu(struct vcpu *v, const struct saved_machine *head, struct sa
 	}
 	r = kvm_ioctl(v->fd, KVM_GET_TSC_KHZ, NULL);
 	out->tsc_khz = r > 0 ? r : 0;
-	out->n_msrs = vcpu_read_msrs(v, (struct kvm_msr_entry *)(out->tail + head->xsave_size));
-	return 0;
+	r = vcpu_read_msrs(v, (struct kvm_msr_entry *)(out->tail + head->xsave_size));
+	out->n_msrs = r > 0 ? r : 0;
+	return r < 0 ? r : 0;
+}
+
+static unsigned usable_vcpus(const struct machine *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < atomic_load(&m->n_vcpus); i++)
+		n += !state_is_lost(&m->vcpus[i]->state);
+	return n;
 }
 
 int kvm_save_state(struct platform *p, struct platform_reply *reply)
 {
 	struct machine *m = &kvm_of(p)->machine;
-	struct saved_machine head = describe(m, atomic_load(&m->n_vcpus));
+	struct saved_machine head = describe(m, usable_vcpus(m));
 	size_t size = sizeof(head) + (size_t)head.vcpus * head.record_size;
-	uint8_t *data = calloc(1, size);
+	uint8_t *data = calloc(1, size), *record;
 
 	if (!data)
 		return -ENOMEM;
 	memcpy(data, &head, sizeof(head));
-	for (unsigned i = 0; i < head.vcpus; i++) {
-		void *record = data + sizeof(head) + (size_t)i * head.record_size;
-		int r = save_vcpu(m->vcpus[i], &head, record);
+	record = data + sizeof(head);
+	for (unsigned i = 0; i < atomic_load(&m->n_vcpus) && record < data + size; i++) {
+		int r;
 
+		if (state_is_lost(&m->vcpus[i]->state))
+			continue;
+		r = save_vcpu(m->vcpus[i], &head, (struct saved_vcpu *)record);
+		record += head.record_size;
 		if (r < 0) {
 			log_error("kvm: vCPU %u: saving its state: %s", i, strerror(-r));
 			free(data);
@@ -220,8 +234,10 @@ int kvm_load_state(struct platform *p, const void *data, size_t size, unsigned i
 		fpu_adopt(kvm_context_of(base), v);
 		exit_user_registers(&s->regs, &s->sregs, regs);
 	}
-	if (v)
+	if (v && r == 0)
 		vcpu_put(kvm_context_of(base), v);
+	else if (v)
+		vcpu_lose(v);
 	free(s);
 	return r;
 }

@@ -6,6 +6,7 @@
  *   USER     some thread owns it: only that one may touch its registers and its run page
  *   GUEST    (with USER) its owner is at, in or just behind KVM_RUN
  *   WAITER   (with USER) others want it: its owner is to give it up
+ *   LOST     nobody's, and never anybody's again: what is in it is not known
  *
  *   what     by whom        from                            to
  *   take     whoever wins   READY                           USER
@@ -13,6 +14,7 @@
  *   enter    the owner      USER, USER|WAITER               the same with GUEST
  *   leave    the owner      USER|GUEST, USER|GUEST|WAITER   the same without GUEST
  *   put      the owner      USER, USER|WAITER               READY
+ *   lose     the owner      USER, USER|WAITER               LOST
  *
  * There is no other way from one to another. All of it is sequentially consistent, for each change
  * is one half of a protocol: who makes it looks at something else next (interrupts.c, pool.c).
@@ -25,7 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { VCPU_READY = 0, VCPU_USER = 1, VCPU_GUEST = 2, VCPU_WAITER = 4 };
+enum { VCPU_READY = 0, VCPU_USER = 1, VCPU_GUEST = 2, VCPU_WAITER = 4, VCPU_LOST = 8 };
 
 typedef _Atomic uint32_t state_word;
 
@@ -42,6 +44,11 @@ static inline bool state_in_guest(const state_word *w)
 static inline bool state_is_asked(const state_word *w)
 {
 	return atomic_load(w) & VCPU_WAITER;
+}
+
+static inline bool state_is_lost(const state_word *w)
+{
+	return atomic_load(w) == VCPU_LOST;
 }
 
 /* False: it is somebody else's. */
@@ -83,6 +90,14 @@ static inline void state_leave(state_word *w)
 static inline void state_put(state_word *w)
 {
 	uint32_t old = atomic_exchange(w, VCPU_READY);
+
+	assert((old & ~VCPU_WAITER) == VCPU_USER);
+	(void)old;
+}
+
+static inline void state_lose(state_word *w)
+{
+	uint32_t old = atomic_exchange(w, VCPU_LOST);
 
 	assert((old & ~VCPU_WAITER) == VCPU_USER);
 	(void)old;
