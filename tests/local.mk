@@ -13,6 +13,7 @@ include $(srcdir)/tests/mm/local.mk
 include $(srcdir)/tests/kernel/local.mk
 include $(srcdir)/tests/sandbox/local.mk
 include $(srcdir)/tests/runtime/local.mk
+include $(srcdir)/tests/cli/local.mk
 include $(srcdir)/tests/abi/local.mk
 include $(srcdir)/tests/fuzz/local.mk
 include $(srcdir)/tests/faults/local.mk

@@ -12,13 +12,19 @@ _husk_containers() {
 	husk "${root[@]}" list --quiet 2>/dev/null
 }
 
+# Goes from an option to its value: the next word, or the one behind an equals sign of its own.
+_husk_skip_value() {
+	[[ ${COMP_WORDS[i + 1]} != = ]] || ((i++))
+	((i++))
+}
+
 # The command on the line and where it stands: sets command and command_at.
 _husk_find_command() {
 	local i
 	command= command_at=0
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--log | --log-format | --root | --criu | --rootless | --platform | --cgroup-manager) ((i++)) ;;
+		--log | --log-format | --root | --criu | --rootless | --platform | --cgroup-manager) _husk_skip_value ;;
 		-* | =) ;;
 		*)
 			command=${COMP_WORDS[i]}
@@ -34,15 +40,17 @@ _husk_count_arguments() {
 	local i
 	arguments=0
 	for ((i = command_at + 1; i < COMP_CWORD; i++)); do
-		case ${COMP_WORDS[i]} in
-		--bundle | -b | --console-socket | --pid-file | --preserve-fds | --format | -f | --cwd | \
-			--env | -e | --user | -u | --additional-gids | -g | --process | -p | --process-label | \
-			--apparmor | --cap | -c | --interval | --resources | -r | --memory* | --cpu* | --pids-limit | \
-			--blkio-weight)
-			# -f is a flag of delete, and takes a value elsewhere.
-			[[ $command == delete ]] || ((i++))
+		case $command:${COMP_WORDS[i]} in
+		# Elsewhere these are flags: -f of delete, -r of kill, --cpu-config of state.
+		create:-[bf] | run:-[bf] | exec:-[cegpu] | list:-f | ps:-f | spec:-b | update:-r) _husk_skip_value ;;
+		*:--apparmor | *:--additional-gids | *:--blkio-weight | *:--bundle | *:--cap | *:--cgroup | \
+			*:--config | *:--console-socket | *:--cpu-[!c]* | *:--cpuset-* | *:--cwd | *:--env | \
+			*:--format | *:--interval | *:--kernel-memory* | *:--l3-cache-schema | \
+			*:--mem-bw-schema | *:--memory* | *:--pid-file | *:--pidfd-socket | *:--pids-limit | \
+			*:--preserve-fds | *:--process | *:--process-label | *:--resources | *:--user)
+			_husk_skip_value
 			;;
-		-*) ;;
+		*:-*) ;;
 		*) ((arguments++)) ;;
 		esac
 	done
@@ -55,13 +63,15 @@ _husk() {
 		[check]="" [create]="$create" [delete]="--force"
 		[events]="--interval --stats"
 		[exec]="--console-socket --cwd --env --tty --user --additional-gids --process --detach
-			--pid-file --process-label --apparmor --no-new-privs --cap --preserve-fds
-			--ignore-paused"
+			--pid-file --pidfd-socket --process-label --apparmor --no-new-privs --cap
+			--preserve-fds --cgroup --ignore-paused"
 		[features]="" [help]="" [kill]="--all --regex" [list]="--format --quiet" [pause]="" [ps]="--format"
 		[resume]="" [run]="$create --detach --keep --no-subreaper" [spec]="--bundle --rootless" [start]=""
-		[state]="--cpu-config" [stats]="--platform" [update]="--resources --memory --memory-reservation --memory-swap --cpu-quota
-			--cpu-period --cpu-burst --cpu-share --cpu-idle --cpu-rt-period --cpu-rt-runtime
-			--cpuset-cpus --cpuset-mems --pids-limit --blkio-weight"
+		[state]="--cpu-config" [stats]="--platform"
+		[update]="--resources --memory --memory-reservation --memory-swap --kernel-memory
+			--kernel-memory-tcp --cpu-quota --cpu-period --cpu-burst --cpu-share --cpu-idle
+			--cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --pids-limit
+			--blkio-weight --l3-cache-schema --mem-bw-schema"
 		[version]=""
 	)
 	local signals="HUP INT QUIT ABRT KILL USR1 USR2 TERM CHLD CONT STOP TSTP WINCH"
@@ -75,7 +85,7 @@ _husk() {
 		COMPREPLY=($(compgen -d -- "$cur"))
 		return
 		;;
-	--log | --pid-file | --console-socket | --process)
+	--log | --config | --pid-file | --console-socket | --pidfd-socket | --process | --resources)
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
@@ -98,8 +108,8 @@ _husk() {
 	_husk_find_command
 	if [[ -z $command ]]; then
 		if [[ $cur == -* ]]; then
-			COMPREPLY=($(compgen -W "--debug --log --log-format --platform --root --systemd-cgroup --cgroup-manager --help
-				--version" -- "$cur"))
+			COMPREPLY=($(compgen -W "--debug --log --log-format --platform --root --systemd-cgroup --cgroup-manager
+				--criu --rootless --help --version" -- "$cur"))
 		else
 			COMPREPLY=($(compgen -W "${!options[*]}" -- "$cur"))
 		fi
