@@ -10,8 +10,8 @@
 #define STATUS_EXEC_FAILED 255
 
 static struct exec_options exec_options;
-static const char *cwd, *user, *process_file, *process_label, *apparmor, *cgroup;
-static struct cli_strings env, additional_gids, caps;
+static const char *cwd, *user, *process_file, *process_label, *apparmor;
+static struct cli_strings env, additional_gids, caps, cgroups;
 static bool tty, no_new_privs;
 
 static const struct cli_option options[] = {
@@ -33,7 +33,8 @@ static const struct cli_option options[] = {
     {"cap", 'c', CLI_STRINGS, &caps, "one more capability for the process"},
     {"preserve-fds", 0, CLI_NUMBER, &exec_options.preserve_fds,
      "pass N more file descriptors to the process (stdio + $LISTEN_FDS + N)"},
-    {"cgroup", 0, CLI_STRING, &cgroup, "only the container's own: \"/\""},
+    {"cgroup", 0, CLI_STRINGS, &cgroups,
+     "run the process in a cgroup below the container's: [<controller>[,<controller>...]:]<cgroup>"},
     {"ignore-paused", 0, CLI_FLAG, &exec_options.ignore_paused, "resume a paused container first"},
     {0},
 };
@@ -208,9 +209,8 @@ static int run(const struct cli *cli, int argc, char **argv, struct error *err)
 	/* Not locked: the process may run for long, and `kill` must not wait for it. */
 	int r = container_load(&cli->runtime, argv[0], false, &c, err);
 
-	if (r == 0 && cgroup && cgroup[0] && strcmp(cgroup, "/"))
-		r = error_set(err, -ENOTSUP, "--cgroup %s: the guest's processes are one process of the "
-					     "host, which cannot be in two cgroups", cgroup);
+	exec_options.cgroups = cgroups.v;
+	exec_options.n_cgroups = cgroups.n;
 	if (r == 0)
 		r = make_process(c, argc - 1, argv + 1, &process, err);
 	if (r == 0)

@@ -202,6 +202,7 @@ static int get_task(pid_t tid, struct proc_task *p)
 	p->wchar = t->wchar;
 	p->syscr = t->syscr;
 	p->syscw = t->syscw;
+	p->host_tid = task_host_tid(t);
 	pthread_rwlock_unlock(&kernel.tasklist);
 	return 0;
 }

@@ -8,6 +8,7 @@
  * spawn_start() or spawn_abandon().
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/hostproc.h"
 #include "base/log.h"
 #include "kernel/exec.h"
 #include "kernel/internal.h"
@@ -240,6 +242,29 @@ static int load_program(struct task *t, const struct spawn_args *a, struct error
 	return 0;
 }
 
+/*
+ * "0" is the thread that writes. Its children's threads come from it and so are in the same groups. Who
+ * opened the files is whose permission the host asks for; older hosts ask the writer, so this comes
+ * before it is somebody else.
+ */
+static int enter_cgroups(const struct spawn_args *a, struct error *err)
+{
+	char path[PATH_MAX] = "a file that was passed";
+
+	for (unsigned i = 0; i < a->ncgroups; i++) {
+		int r = write(a->cgroups[i], "0", 1) < 0 ? -errno : 0;
+		ssize_t n;
+
+		if (!r)
+			continue;
+		n = hostproc_fd_path(a->cgroups[i], path, sizeof(path) - 1);
+		if (n > 0)
+			path[n] = '\0';
+		return error_errno(err, r, "--cgroup: cannot enter by %s", path);
+	}
+	return 0;
+}
+
 static int begin(struct task *t)
 {
 	struct spawn *s = spawn_of(t);
@@ -247,6 +272,9 @@ static int begin(struct task *t)
 	int r;
 
 	task_attach_thread(t);
+	r = enter_cgroups(a, s->err);
+	if (r < 0)
+		return r;
 	cred_adopt_thread(t->cred);
 	t->fs = fs_new();
 	r = t->fs ? fs_attach(t->fs, true) : -ENOMEM;

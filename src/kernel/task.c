@@ -270,6 +270,16 @@ pid_t group_ppid_locked(struct thread_group *g)
 	return g->parent ? g->parent->tgid : 0;
 }
 
+pid_t task_host_tid(struct task *t)
+{
+	pid_t tid;
+
+	pthread_mutex_lock(&t->lock);
+	tid = t->host ? t->host_tid : 0;
+	pthread_mutex_unlock(&t->lock);
+	return tid;
+}
+
 /* ---- kicking ------------------------------------------------------------------------------------- */
 
 void task_kick(struct task *t)

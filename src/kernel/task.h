@@ -268,6 +268,8 @@ struct spawn_args {
 	unsigned long personality;
 	const unsigned char *cpus;	   /* affinity mask of the first thread; NULL: as kthreadd's */
 	size_t cpus_size;		   /* bytes */
+	const int *cgroups;		   /* files that the first thread enters cgroups by; not consumed */
+	unsigned ncgroups;
 	bool is_init;
 	void (*on_exit)(void *arg, int wait_status); /* called once, on some thread */
 	void *arg;
@@ -291,6 +293,9 @@ void group_exit(struct thread_group *g, int wait_status);
 
 /* Makes the task look at its signals: leaves the guest or its interruptible host call. */
 void task_kick(struct task *t);
+
+/* The host thread's tid; 0 when the task has none any more, which would mean the caller's to the host. */
+pid_t task_host_tid(struct task *t);
 
 /* One system call of current, number in regs.orig_rax; result into regs.rax. */
 void syscall_dispatch(void);

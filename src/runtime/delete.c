@@ -43,8 +43,8 @@ static int kill_init(const struct container *c, struct error *err)
 		return error_errno(err, pidfd, "cannot open process %d", c->pid);
 	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
 		return error_errno(err, -errno, "cannot kill process %d", c->pid);
-	if (c->cgroup_path && cgroup_is_frozen(c->cgroup_path))
-		cgroup_freeze(c->cgroup_path, false, NULL);
+	if (c->cgroup_path)
+		cgroup_thaw_to_die(c->cgroup_path, NULL);
 	int r = process_wait_end(pidfd, DEATH_TIMEOUT_MS);
 
 	if (r == -ETIMEDOUT)

@@ -88,11 +88,17 @@ static _Noreturn void end_like(int status)
 static int start_process(struct execution *e, int *conn, struct error *err)
 {
 	cleanup_free int *fds = calloc(3 + e->x->preserve_fds, sizeof(*fds));
-	struct sandbox_exec request = {.process_json = e->process_json, .fds = fds};
+	int cgroups[CGROUP_HIERARCHIES_MAX], r;
+	struct sandbox_exec request = {
+	    .process_json = e->process_json, .fds = fds, .cgroups = cgroups};
 	pid_t guest_pid;
 
 	if (!fds)
 		return error_set(err, -ENOMEM, "out of memory");
+	r = cgroup_open_sub(e->c->cgroup_path, e->x->cgroups, e->x->n_cgroups, cgroups,
+			    &request.ncgroups, err);
+	if (r < 0)
+		return r;
 	request.terminal = e->terminal.slave >= 0;
 	if (request.terminal)
 		fds[request.nfds++] = e->terminal.slave;
@@ -100,7 +106,9 @@ static int start_process(struct execution *e, int *conn, struct error *err)
 		fds[request.nfds++] = fd;
 	for (unsigned i = 0; i < e->x->preserve_fds; i++)
 		fds[request.nfds++] = 3 + i;
-	return sandbox_exec_start(e->c->control_socket, &request, conn, &guest_pid, err);
+	r = sandbox_exec_start(e->c->control_socket, &request, conn, &guest_pid, err);
+	cgroup_close_sub(cgroups, &request.ncgroups);
+	return r;
 }
 
 static int prepare_helper(struct execution *e, struct error *err)

@@ -43,8 +43,5 @@ int container_kill(struct container *c, int sig, bool all, struct error *err)
 			       ? error_set(err, -ESRCH, "container \"%s\" is not running", c->id)
 			       : error_errno(err, -errno, "cannot send signal %d to container \"%s\"",
 					     sig, c->id);
-	/* Under cgroup v1 a frozen process does not even die. */
-	if (sig == SIGKILL && c->cgroup_path && cgroup_is_frozen(c->cgroup_path))
-		return cgroup_freeze(c->cgroup_path, false, err);
-	return 0;
+	return sig == SIGKILL && c->cgroup_path ? cgroup_thaw_to_die(c->cgroup_path, err) : 0;
 }

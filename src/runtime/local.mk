@@ -12,6 +12,7 @@ libruntime_a_SOURCES = \
 	src/runtime/cgroup/stats.c src/runtime/cgroup/stats.h \
 	src/runtime/cgroup/stats_v1.c \
 	src/runtime/cgroup/stats_v2.c \
+	src/runtime/cgroup/sub.c \
 	src/runtime/cgroup/systemd.c src/runtime/cgroup/systemd.h \
 	src/runtime/cgroup/systemd_bus.c src/runtime/cgroup/systemd_bus.h \
 	src/runtime/cgroup/v1.c \

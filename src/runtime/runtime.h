@@ -105,6 +105,8 @@ struct exec_options {
 	bool detach;
 	unsigned preserve_fds;
 	bool ignore_paused;
+	const char *const *cgroups; /* groups below the container's, as runc's --cgroup names them */
+	size_t n_cgroups;
 };
 /* p: complete process object (terminal, user, args, env, cwd, …). *exit_status as for run. */
 int container_exec(const struct runtime_options *o, struct container *c, const struct oci_process *p,

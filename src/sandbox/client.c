@@ -75,13 +75,13 @@ int sandbox_exec_start(const char *socket, const struct sandbox_exec *x, int *co
 		       struct error *err)
 {
 	struct control_message m = {.magic = CONTROL_MAGIC, .type = CONTROL_EXEC,
-				    .terminal = x->terminal};
+				    .terminal = x->terminal, .cgroups = x->ncgroups};
 	cleanup_close int sock = -1, document = -1;
 	int fds[CONTROL_FDS], none, r;
 
-	if (x->nfds > CONTROL_FDS - 1)
-		return error_set(err, -EINVAL, "at most %d descriptors can be passed, not %u",
-				 CONTROL_FDS - 1, x->nfds);
+	if (x->nfds > CONTROL_FDS - 1 - x->ncgroups)
+		return error_set(err, -EINVAL, "at most %u descriptors can be passed, not %u",
+				 CONTROL_FDS - 1 - x->ncgroups, x->nfds);
 	sock = control_connect(socket, err);
 	if (sock < 0)
 		return sock;
@@ -90,7 +90,9 @@ int sandbox_exec_start(const char *socket, const struct sandbox_exec *x, int *co
 		return error_errno(err, document, "memfd_create");
 	fds[0] = document;
 	memcpy(fds + 1, x->fds, x->nfds * sizeof(int));
-	r = control_send(sock, &m, fds, x->nfds + 1);
+	if (x->ncgroups)
+		memcpy(fds + 1 + x->nfds, x->cgroups, x->ncgroups * sizeof(int));
+	r = control_send(sock, &m, fds, 1 + x->nfds + x->ncgroups);
 	if (r < 0)
 		return error_errno(err, r, "send the process to the sandbox");
 	r = expect(sock, CONTROL_STARTED, &m, &none, err);

@@ -22,6 +22,9 @@ struct sandbox_exec {
 	const int *fds;
 	unsigned nfds;
 	bool terminal;
+	/* Files of cgroups (`tasks`, `cgroup.threads`) that the process is to be in, open for writing. */
+	const int *cgroups;
+	unsigned ncgroups;
 };
 
 /*

@@ -95,9 +95,12 @@ static int read_process(int fd, struct oci_process **out, struct error *err)
 }
 
 static int start_exec(struct conversation *c, const struct oci_process *p, struct process_fds *fds,
-		      struct error *err)
+		      const struct process_fds *cgroups, struct error *err)
 {
-	struct spawn_args args = {.on_exit = on_exec_exit, .arg = c};
+	struct spawn_args args = {.on_exit = on_exec_exit,
+				  .arg = c,
+				  .cgroups = cgroups->fds,
+				  .ncgroups = cgroups->n};
 	struct tty *tty;
 	struct task *t;
 	int r = process_to_spawn(p, fds, &args, &tty, err);
@@ -117,30 +120,55 @@ static int start_exec(struct conversation *c, const struct oci_process *p, struc
 	return 0;
 }
 
-static void serve_exec(struct conversation *c, const struct control_message *m, int *fds, unsigned n)
+static void close_all(const int *fds, unsigned n)
 {
-	struct process_fds pfds = {.fds = fds + 1, .n = n > 0 ? n - 1 : 0, .terminal = m->terminal};
-	cleanup_error struct error err = ERROR_INIT;
-	struct oci_process *p = NULL;
-	int r = -EBADMSG;
-
-	if (c->group || n == 0) {
-		error_set(&err, r, c->group ? "one exec a connection" : "no process object");
-	} else {
-		r = read_process(fds[0], &p, &err);
-		close(fds[0]);
-		if (r == 0) {
-			r = start_exec(c, p, &pfds, &err);
-			oci_process_free(p);
-			if (r < 0)
-				reply_error(c, r, err.msg ? err.msg : strerror(-r));
-			return;
-		}
-		fds++, n--;
-	}
 	for (unsigned i = 0; i < n; i++)
 		close(fds[i]);
-	reply_error(c, r, err.msg ? err.msg : strerror(-r));
+}
+
+/* fds: the document, the process' descriptors, files of cgroups; consumed. */
+static int exec_request(struct conversation *c, const struct control_message *m, int *fds, unsigned n,
+			struct error *err)
+{
+	struct process_fds cgroups = {.fds = fds + n - m->cgroups, .n = m->cgroups};
+	struct process_fds pfds = {.fds = fds + 1, .n = n - 1 - m->cgroups, .terminal = m->terminal};
+	struct oci_process *p = NULL;
+	int r = read_process(fds[0], &p, err);
+
+	close(fds[0]);
+	if (r < 0)
+		close_all(pfds.fds, pfds.n);
+	else
+		r = start_exec(c, p, &pfds, &cgroups, err);
+	oci_process_free(p);
+	close_all(cgroups.fds, cgroups.n);
+	return r;
+}
+
+static int check_exec_request(const struct conversation *c, const struct control_message *m, unsigned n,
+			      struct error *err)
+{
+	if (c->group)
+		return error_set(err, -EBADMSG, "one exec a connection");
+	if (m->cgroups >= n)
+		return error_set(err, -EBADMSG, "no process object");
+	if (m->cgroups && !strcmp(platform_caps(kernel.platform)->name, "ptrace"))
+		return error_set(err, -ENOTSUP, "--cgroup: on the platform ptrace a process' code runs in "
+						"processes of the host that others use after it");
+	return 0;
+}
+
+static void serve_exec(struct conversation *c, const struct control_message *m, int *fds, unsigned n)
+{
+	cleanup_error struct error err = ERROR_INIT;
+	int r = check_exec_request(c, m, n, &err);
+
+	if (r < 0)
+		close_all(fds, n);
+	else
+		r = exec_request(c, m, fds, n, &err);
+	if (r < 0)
+		reply_error(c, r, err.msg ? err.msg : strerror(-r));
 }
 
 static void serve_signal(struct conversation *c, const struct control_message *m)

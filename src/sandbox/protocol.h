@@ -5,7 +5,8 @@
  * the client checks what it is told as the server does.
  *
  *   client                                   sandbox
- *   EXEC   fds: document, 0, 1, 2, …    →
+ *   EXEC   fds: document, 0, 1, 2, …,   →
+ *               files of cgroups
  *                                        ←   STARTED  value: guest pid       (or ERROR text)
  *   SIGNAL value: number, from_tty      →        any number of times
  *                                        ←   EXITED   value: wait status
@@ -64,6 +65,7 @@ struct control_message {
 	uint32_t type; /* enum control_type */
 	int32_t value;
 	uint32_t terminal; /* EXEC: fds[0] is a terminal for 0, 1, 2; SIGNAL: sent by the terminal */
+	uint32_t cgroups;  /* EXEC: so many of the last fds are files of cgroups to enter */
 	char text[CONTROL_TEXT]; /* ERROR: why; NUL-terminated */
 };
 

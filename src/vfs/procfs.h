@@ -44,6 +44,7 @@ struct proc_task {
 	int oom_score_adj;
 	bool dumpable, kthread;
 	uint64_t rlimits[16][2]; /* soft, hard */
+	pid_t host_tid;		 /* of the thread that it is on the host; 0: it has none (any more) */
 	uint64_t rchar, wchar, syscr, syscw;
 };
 

@@ -61,17 +61,6 @@ static bool may_change(struct task *t)
 
 /* ---- affinity ------------------------------------------------------------------------------------ */
 
-/* 0 if the task has no host thread any more: that would mean the caller's to the host. */
-static pid_t host_tid(struct task *t)
-{
-	pid_t tid;
-
-	pthread_mutex_lock(&t->lock);
-	tid = t->host ? t->host_tid : 0;
-	pthread_mutex_unlock(&t->lock);
-	return tid;
-}
-
 long sys_sched_setaffinity(const uint64_t a[6])
 {
 	uint8_t mask[CPU_MASK_BYTES];
@@ -84,8 +73,8 @@ long sys_sched_setaffinity(const uint64_t a[6])
 	t = named(a[0]);
 	if (t && !may_change(t))
 		r = -EPERM;
-	else if (t && host_tid(t))
-		r = host_call(SYS_sched_setaffinity, (long)host_tid(t), (long)n, (long)mask);
+	else if (t && task_host_tid(t))
+		r = host_call(SYS_sched_setaffinity, (long)task_host_tid(t), (long)n, (long)mask);
 	task_put(t);
 	return r;
 }
@@ -100,8 +89,8 @@ long sys_sched_getaffinity(const uint64_t a[6])
 	if ((unsigned)a[1] & (sizeof(long) - 1))
 		return -EINVAL;
 	t = named(a[0]);
-	if (t && host_tid(t))
-		r = host_call(SYS_sched_getaffinity, (long)host_tid(t), (long)n, (long)mask);
+	if (t && task_host_tid(t))
+		r = host_call(SYS_sched_getaffinity, (long)task_host_tid(t), (long)n, (long)mask);
 	task_put(t);
 	if (r > 0 && copy_out(a[2], mask, r) < 0)
 		return -EFAULT;
@@ -371,8 +360,8 @@ long sys_ioprio_get(const uint64_t a[6])
 	if ((int)a[0] != IOPRIO_WHO_PROCESS)
 		return (int)a[0] < 1 || (int)a[0] > 3 ? -EINVAL : 0;
 	t = named(a[1]);
-	if (t && host_tid(t))
-		r = host_call(SYS_ioprio_get, (long)IOPRIO_WHO_PROCESS, (long)host_tid(t));
+	if (t && task_host_tid(t))
+		r = host_call(SYS_ioprio_get, (long)IOPRIO_WHO_PROCESS, (long)task_host_tid(t));
 	task_put(t);
 	return r;
 }
@@ -392,8 +381,8 @@ long sys_ioprio_set(const uint64_t a[6])
 	t = named(a[1]);
 	if (t && !may_change(t))
 		r = -EPERM;
-	else if (t && host_tid(t))
-		r = host_call(SYS_ioprio_set, (long)IOPRIO_WHO_PROCESS, (long)host_tid(t), (long)(int)a[2]);
+	else if (t && task_host_tid(t))
+		r = host_call(SYS_ioprio_set, (long)IOPRIO_WHO_PROCESS, (long)task_host_tid(t), (long)(int)a[2]);
 	task_put(t);
 	return r;
 }

@@ -83,8 +83,26 @@ int cgroup_apply_devices(const char *text, const struct oci_resources *r, struct
 /* Moves the calling process. */
 int cgroup_join(const char *text, struct error *err);
 
+/*
+ * Opens what a thread writes "0" to in order to enter groups below the container's: their `tasks`, on
+ * v2 the `cgroup.threads` of a threaded group (cgroups(7)). options[0 … n-1] are runc's exec --cgroup:
+ * "[CONTROLLER[,CONTROLLER…]:]SUB"; without a controller (one option only) for every hierarchy. SUB is
+ * there already and not frozen; "" and "/" are the container's own, which takes nothing. fds has room
+ * for CGROUP_HIERARCHIES_MAX; they are close-on-exec and the caller's. -EINVAL, -ENOENT,
+ * -EOPNOTSUPP: not a threaded group; -EBUSY: frozen. On failure nothing is open.
+ */
+int cgroup_open_sub(const char *text, const char *const *options, size_t n, int *fds, unsigned *nfds,
+		    struct error *err);
+void cgroup_close_sub(const int *fds, unsigned *nfds);
+
 bool cgroup_is_frozen(const char *text);
 int cgroup_freeze(const char *text, bool freeze, struct error *err);
+
+/*
+ * For who has been sent SIGKILL: thaws the group and, on v1, those below that somebody froze, since
+ * there a frozen thread does not even die.
+ */
+int cgroup_thaw_to_die(const char *text, struct error *err);
 
 /* SIGKILL to every member, again until none is left (bounded: -ETIMEDOUT). Thaws. */
 int cgroup_kill(const char *text, struct error *err);
@@ -102,6 +120,8 @@ int cgroup_v2_apply(const struct cgroup_set *s, const struct oci_resources *r, s
 /* Freezes or thaws one directory; is it frozen? */
 int cgroup_dir_freeze(const struct cgroup_set *s, const char *dir, bool freeze, struct error *err);
 bool cgroup_dir_frozen(const struct cgroup_set *s, const char *dir);
+/* cgroup_thaw_to_die() of one directory. */
+int cgroup_dir_thaw_all(const struct cgroup_set *s, const char *dir, struct error *err);
 
 /* rdma.max has the same form in v1 and v2. */
 int cgroup_apply_rdma(const char *dir, const struct oci_resources *r, struct error *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Freezing a cgroup, which is the second half of `pause`. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -128,6 +129,36 @@ int cgroup_freeze(const char *text, bool freeze, struct error *err)
 	dir = cgroup_find(&s, "freezer");
 	r = dir ? cgroup_dir_freeze(&s, dir, freeze, err)
 		: error_set(err, -ENOTSUP, "this host has no freezer cgroup");
+	cgroup_set_free(&s);
+	return r;
+}
+
+int cgroup_dir_thaw_all(const struct cgroup_set *s, const char *dir, struct error *err)
+{
+	int r = cgroup_dir_frozen(s, dir) ? cgroup_dir_freeze(s, dir, false, err) : 0;
+	cleanup_closedir DIR *d = s->v2 || r < 0 ? NULL : opendir(dir);
+	struct dirent *e;
+
+	while (d && !r && (e = readdir(d))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		cleanup_free char *below = string_format("%s/%s", dir, e->d_name);
+
+		r = below ? cgroup_dir_thaw_all(s, below, err) : error_set(err, -ENOMEM, "out of memory");
+	}
+	return r;
+}
+
+int cgroup_thaw_to_die(const char *text, struct error *err)
+{
+	struct cgroup_set s;
+	const char *dir;
+	int r;
+
+	if (cgroup_parse(text, &s) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	dir = cgroup_find(&s, "freezer");
+	r = dir ? cgroup_dir_thaw_all(&s, dir, err) : 0;
 	cgroup_set_free(&s);
 	return r;
 }

@@ -189,9 +189,7 @@ int cgroup_kill(const char *text, struct error *err)
 			r = 0;
 			break;
 		}
-		/* Under v1 a frozen process does not even die. */
-		if (cgroup_dir_frozen(&s, dir))
-			cgroup_dir_freeze(&s, dir, false, NULL);
+		cgroup_dir_thaw_all(&s, dir, NULL);
 		pause_ns(i < 10 ? PAUSE_NS / 10 : PAUSE_NS);
 	}
 	if (!dir)

@@ -123,7 +123,7 @@ static int show_oom_score(struct proc_node *n, struct ptext *out)
 	return r;
 }
 
-/* Mounts, and user-namespace maps, cgroups: the sandbox' own, which are the container's. */
+/* Mounts and user-namespace maps: the sandbox' own, which are the container's. */
 static int show_host_self(struct proc_node *n, struct ptext *out)
 {
 	return proc_copy_host(n->name, out);
@@ -147,6 +147,23 @@ static int show_mounts(struct proc_node *n, struct ptext *out)
 	}
 	out->len = to;
 	return r;
+}
+
+/* Of the task's own thread: exec --cgroup, and whoever moves threads on the host, make a difference. */
+static int show_cgroup(struct proc_node *n, struct ptext *out)
+{
+	char name[40];
+	struct proc_task t;
+	int r = proc_ops.task(n->pid, &t);
+
+	if (r < 0)
+		return r;
+	if (t.host_tid) {
+		snprintf(name, sizeof(name), "/self/task/%d/cgroup", t.host_tid);
+		r = proc_copy_host(name, out);
+	}
+	/* Of one that is dead, or died just now, what the sandbox itself is in. */
+	return !t.host_tid || r == -ENOENT ? proc_copy_host("cgroup", out) : r;
 }
 
 static int show_wchan(struct proc_node *n, struct ptext *out)
@@ -213,7 +230,7 @@ static const struct proc_entry ns_entries[] = {
 
 /* What a process and a thread of it have in common. */
 #define PROC_COMMON_ENTRIES                                                                        \
-	PROC_FILE("auxv", 0400, show_private), PROC_FILE("cgroup", 0444, show_host_self),          \
+	PROC_FILE("auxv", 0400, show_private), PROC_FILE("cgroup", 0444, show_cgroup),          \
 	PROC_FILE("cmdline", 0444, show_kernel),                                                   \
 	PROC_FILE_RW("comm", 0644, show_comm, store_comm),                                         \
 	{.name = "cwd",                                                                            \
