@@ -7,7 +7,7 @@
 build_packages="autoconf automake gcc libc6-dev make pkg-config linux-libc-dev
 	libyajl-dev libseccomp-dev libcap-dev libmnl-dev"
 demo_packages="busybox-static"
-test_packages="bats busybox-static dbus-daemon debootstrap jq musl-tools procps python3 python3-dbus python3-gi runc tmux uidmap xz-utils"
+test_packages="bats busybox-static dbus-daemon debootstrap jq musl-tools procps python3 python3-dbus python3-gi python3-jsonschema runc tmux uidmap xz-utils"
 engine_packages="$test_packages aardvark-dns catatonit containerd containernetworking-plugins
 	docker-compose docker.io iproute2 iptables netavark podman python3-grpcio"
 hardware_packages="busybox-static qemu-system-x86"
