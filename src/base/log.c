@@ -31,6 +31,12 @@ void log_move(int fd)
 	sink.fd = fd;
 }
 
+void log_raise(enum log_level level)
+{
+	if (level > sink.level)
+		sink.level = level;
+}
+
 bool log_enabled(enum log_level level)
 {
 	return level <= sink.level;

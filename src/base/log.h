@@ -20,6 +20,8 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 void log_open(int fd, enum log_format format, enum log_level level);
 /* Keeps format and level, but writes to fd from now on. */
 void log_move(int fd);
+/* Lines up to this level are written from now on, besides those that are already. */
+void log_raise(enum log_level level);
 bool log_enabled(enum log_level level);
 int log_fd(void);
 

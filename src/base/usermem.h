@@ -44,7 +44,7 @@ int copy_out(uint64_t dst, const void *src, size_t n);
 
 /*
  * Copies a string with its NUL. Returns its length without the NUL; -EFAULT; -ENAMETOOLONG when
- * no NUL is among the first max bytes.
+ * no NUL is among the first max bytes, which are in dst then.
  */
 ssize_t copy_in_str(char *dst, uint64_t src, size_t max);
 

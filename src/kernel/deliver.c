@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include "kernel/internal.h"
+#include "kernel/trace.h"
 
 /* The two bytes of SYSCALL: going back this far makes the guest issue it again. */
 #define SYSCALL_INSN_SIZE 2
@@ -78,10 +79,16 @@ static int next_handled(siginfo_t *info, struct ksigaction *sa)
 		if (!sig)
 			break;
 		take_action(g->sighand, sig, sa);
-		if (sa->handler > (uint64_t)SIG_IGN)
-			break;
 		if (sa->handler == (uint64_t)SIG_DFL)
 			default_action_locked(g, sig);
+		/* Behind the action: without the lock, a SIGCONT could come between it and its signal. */
+		if (kernel.trace) {
+			pthread_mutex_unlock(&g->lock);
+			trace_signal(info);
+			pthread_mutex_lock(&g->lock);
+		}
+		if (sa->handler > (uint64_t)SIG_IGN)
+			break;
 		sig = 0;
 	}
 	signal_recalc_locked(current);

@@ -10,6 +10,7 @@
 #include "kernel/futex.h"
 #include "kernel/internal.h"
 #include "kernel/timer.h"
+#include "kernel/trace.h"
 #include "vfs/tty.h"
 
 /* ---- asking for it ------------------------------------------------------------------------------- */
@@ -341,6 +342,8 @@ void task_do_exit(void)
 
 	/* Nothing interrupts a task that is on its way out. */
 	host_thread_init(never_interrupted, t);
+	if (kernel.trace)
+		trace_exit();
 	if (last) {
 		timers_exit(g);
 		if (g == kernel.init)

@@ -17,10 +17,11 @@ libkernel_a_SOURCES = \
 	src/kernel/spawn.c src/kernel/stack.c src/kernel/stop.c \
 	src/kernel/strings.c src/kernel/strings.h \
 	src/kernel/task.c src/kernel/task.h src/kernel/timer.h \
+	src/kernel/trace.c src/kernel/trace.h src/kernel/trace_text.c src/kernel/trace_text.h \
 	src/kernel/user.c \
 	src/kernel/wait.c src/kernel/wait.h
 libkernel_a_SOURCES += \
-	src/kernel/syscalls/cred.c src/kernel/syscalls/prctl.c src/kernel/syscalls/process.c \
+	src/kernel/syscalls/cred.c src/kernel/syscalls/names.c src/kernel/syscalls/prctl.c src/kernel/syscalls/process.c \
 	src/kernel/syscalls/sched.c src/kernel/syscalls/signal.c src/kernel/syscalls/syscalls.h \
 	src/kernel/syscalls/system.c src/kernel/syscalls/table.c src/kernel/syscalls/table.h
 libkernel_a_SOURCES += \

@@ -41,6 +41,7 @@
 #define RLIM_COUNT 16
 
 struct task;
+struct trace_calls;
 struct user_count;
 
 /* A session; its id is the leader's pid. Counted by the thread groups in it. */
@@ -193,6 +194,7 @@ struct kernel {
 	pthread_rwlock_t tasklist;
 	struct thread_group *init;
 	bool debug; /* log unimplemented system calls */
+	const struct trace_calls *trace; /* kernel/trace.h; NULL: no trace */
 	atomic_uint forks;
 	atomic_uint live_tasks; /* with a host thread that still works for them */
 	struct waitq last_task; /* init's last thread waits for the others to go */

@@ -321,6 +321,7 @@ _Noreturn void child_main(const struct launch *l)
 		.preserve_fds = l->preserve_fds,
 		.terminal = l->terminal,
 		.debug = l->options->debug,
+		.trace = l->settings.trace ? &l->settings.trace_calls : NULL,
 		.hook_state = c.hook_state,
 		.ready = on_ready,
 		.started = on_started,

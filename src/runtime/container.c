@@ -398,11 +398,12 @@ static int override_platform(struct settings *s, const char *name, struct error 
 	return 0;
 }
 
-/* What the annotations may ask for and this husk cannot do. */
-static int refuse_settings(const struct settings *s, struct error *err)
+/* The sandbox's log is the command's, but for a terminal, which is the guest's from then on. */
+static int check_trace(const struct settings *s, bool terminal, struct error *err)
 {
-	if (s->trace)
-		return error_set(err, -ENOTSUP, "annotations[org.husk.trace]: this husk cannot trace");
+	if (s->trace && terminal && log_fd() < 0)
+		return error_set(err, -EINVAL,
+				 "annotations[org.husk.trace]: with a terminal, it needs --log");
 	return 0;
 }
 
@@ -437,7 +438,7 @@ int container_make(const struct runtime_options *o, const char *id, const struct
 	if (!r && o->platform)
 		r = override_platform(&l.settings, o->platform, err);
 	if (!r)
-		r = refuse_settings(&l.settings, err);
+		r = check_trace(&l.settings, l.terminal, err);
 	if (!r)
 		r = namespaces_open(b.config, &ns, err);
 	if (!r)

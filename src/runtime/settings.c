@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "kernel/syscalls/syscalls.h"
 #include "libocispec/ocispec.h"
 
 static int bad(const char *name, const char *value, const char *expected, struct error *err)
@@ -83,10 +85,25 @@ static int read_trace(const struct oci_map *m, struct settings *s, struct error 
 {
 	static const char name[] = "org.husk.trace";
 	const char *value = oci_map_get(m, name);
+	cleanup_free char *names = NULL;
+	char *rest, *call;
 
-	s->trace = value && !strcmp(value, "true");
-	if (value && strcmp(value, "true") && strcmp(value, "false"))
-		return bad(name, value, "true or false", err);
+	s->trace = value && strcmp(value, "false");
+	if (!s->trace)
+		return 0;
+	s->trace_calls.all = !strcmp(value, "true") || !strcmp(value, "all");
+	if (s->trace_calls.all)
+		return 0;
+	rest = names = strdup(value);
+	if (!names)
+		return error_set(err, -ENOMEM, "out of memory");
+	while ((call = strsep(&rest, ","))) {
+		long nr = syscall_number(call);
+
+		if (nr < 0)
+			return bad(name, call, "true, false, all or names of system calls", err);
+		s->trace_calls.named[nr] = true;
+	}
 	return 0;
 }
 

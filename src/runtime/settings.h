@@ -5,7 +5,8 @@
  *	org.husk.platform	"kvm", "ptrace", or "auto" (the default: kvm where the host has it)
  *	org.husk.vcpus		virtual CPUs at most
  *	org.husk.memory		guest memory at most: bytes, or with K, M or G behind
- *	org.husk.trace		"true": log the guest's system calls
+ *	org.husk.trace		"true" or "all": log the guest's system calls; or names of those
+ *				to log, with commas between them; "false" (the default): none
  *
  * The smaller of two bounds holds.
  */
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "kernel/trace.h"
 
 struct oci_config;
 
@@ -24,6 +26,7 @@ struct settings {
 	unsigned vcpus;	      /* 0: husk's own choice */
 	uint64_t memory;      /* bytes; 0: husk's own choice */
 	bool trace;
+	struct trace_calls trace_calls; /* if trace */
 };
 
 /* -EINVAL with a message that names the annotation. Strings stay config's. */

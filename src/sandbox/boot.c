@@ -29,6 +29,7 @@
 #include "base/log.h"
 #include "base/safecopy.h"
 #include "kernel/procinfo.h"
+#include "kernel/trace.h"
 #include "net/net.h"
 #include "sandbox/private.h"
 #include "vfs/procfs.h"
@@ -220,6 +221,8 @@ static void boot_kernel(void)
 		error_errno(&err, r, "boot the application kernel");
 		fail(&err);
 	}
+	if (sandbox.trace)
+		trace_start(sandbox.trace);
 	if (c->linux && c->linux->resources && c->linux->resources->memory &&
 	    c->linux->resources->memory->has_limit && c->linux->resources->memory->limit > 0)
 		procinfo_set_memory_limit(c->linux->resources->memory->limit);

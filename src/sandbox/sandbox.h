@@ -18,6 +18,7 @@
 #include "sandbox/memory_watch.h"
 
 struct oci_config;
+struct trace_calls;
 
 struct sandbox_args {
 	const struct oci_config *config; /* checked already; outlives the call */
@@ -37,6 +38,7 @@ struct sandbox_args {
 	unsigned preserve_fds;
 	bool terminal; /* 0, 1 and 2 are the container's terminal */
 	bool debug;
+	const struct trace_calls *trace; /* kernel/trace.h; NULL: none. Outlives the call */
 	const char *hook_state; /* what startContainer hooks read on stdin (state object, JSON) */
 	/*
 	 * Called when the init process is ready to run (program found and loaded): runtime/ tells

@@ -368,6 +368,80 @@ with_devices() { # COMMAND …
 	done
 }
 
+# The messages of a log in JSON: of each line, or it is no JSON.
+messages() { # LOG
+	jq -er .msg "$1"
+}
+
+traced() { # LOG REGEX
+	messages "$1" | grep -qE -- "$2" || fail "no $2 in:
+$(messages "$1")"
+}
+
+@test "org.husk.trace: a line for each system call, signal and end, and none that the guest made up" {
+	local log=$BATS_TEST_TMPDIR/log
+
+	bundle sh -c 'cat "/no
+[1:1] +++ \"such\" +++"; trap "echo caught" USR1; kill -USR1 $$; sleep 100 &
+		until [ "$(sed -n "s/^State:.\\(.\\).*/\\1/p;s/^Name:.//p" /proc/$!/status | tr -d "\n")" = sleepS ]; do :; done
+		kill -9 $!; wait; sleep 0.3; exit 3'
+	edit '.annotations = {"org.husk.trace": "true"}'
+	run -3 h --log "$log" --log-format json run --bundle "$bundle" "$id"
+	[[ $output == *caught* ]] || fail "$output"
+	traced "$log" '^\[1:1\] clone\(0x[0-9a-f]+, NULL, NULL, 0x[0-9a-f]+, NULL\) = 2 <[0-9]+\.[0-9]{6}>$'
+	traced "$log" '^\[2:2\] execve\(".*", \["cat", "/no\\n\[1:1\] \+\+\+ \\"such\\" \+\+\+"\], 0x[0-9a-f]+\) = 0 <'
+	traced "$log" '^\[2:2\] open(at)?\((AT_FDCWD, )?"/no\\n\[1:1\] \+\+\+ \\"such\\" \+\+\+", .*\) = -1 ENOENT <'
+	traced "$log" '^\[2:2\] \+\+\+ exited with 1 \+\+\+$'
+	traced "$log" '^\[1:1\] --- SIGCHLD, code 1, from 2 ---$'
+	traced "$log" '^\[1:1\] --- SIGUSR1, code 0, from 1 ---$'
+	traced "$log" '^\[1:1\] write\(1, "caught\\n", 7\) = 7 <'
+	traced "$log" '^\[3:3\] (clock_)?nanosleep\(.*\) = \? <'
+	traced "$log" '^\[3:3\] \+\+\+ killed by SIGKILL \+\+\+$'
+	traced "$log" '^\[[0-9]+:[0-9]+\] (clock_)?nanosleep\(.*\) = 0 <0\.[3-9]'
+	traced "$log" '^\[1:1\] exit_group\(3\) = \? <'
+	traced "$log" '^\[1:1\] \+\+\+ exited with 3 \+\+\+$'
+	equal "ends of init" "$(messages "$log" | grep -c '^\[1:1\] +++')" 1
+	equal "calls that do not return" "$(messages "$log" | grep '= ? <' | grep -c '^\[1:1\]')" 1
+	h delete --force "$id" 2>/dev/null || true
+	rm "$log"
+	edit 'del(.annotations)'
+	run -3 h --log "$log" --log-format json run --bundle "$bundle" "$id"
+	equal "lines without it" "$(grep -c '<0\.\|+++\|---' "$log" || true)" 0
+}
+
+@test "org.husk.trace: only the calls that it names; of exec's processes too; on stderr without --log" {
+	local log=$BATS_TEST_TMPDIR/log
+
+	bundle sleep 100
+	edit '.annotations = {"org.husk.trace": "write,exit_group"}'
+	h --log "$log" --log-format json create --bundle "$bundle" "$id" </dev/null >/dev/null
+	h start "$id"
+	equal exec "$(h exec "$id" echo "of exec")" "of exec"
+	traced "$log" '^\[2:2\] write\(1, "of exec\\n", 8\) = 8 <'
+	traced "$log" '^\[2:2\] exit_group\(0\) = \? <'
+	traced "$log" '^\[2:2\] \+\+\+ exited with 0 \+\+\+$'
+	equal "other calls" "$(messages "$log" | grep -vc ' write(\| exit_group(\| --- \| +++ ' || true)" 0
+	h delete --force "$id"
+	bundle echo fine
+	edit '.annotations = {"org.husk.trace": "write"}'
+	equal stdout "$(h run --bundle "$bundle" "$id" 2>"$log")" fine
+	grep -qF 'msg="[1:1] write(1, \"fine\\n\", 5) = 5 <' "$log" || fail "$(cat "$log")"
+	edit '.annotations = {"org.husk.trace": "false"}'
+	equal "all output" "$(h run --bundle "$bundle" "$id" 2>&1)" fine
+}
+
+@test "org.husk.trace: what is no name of a call is refused by name, and so is a trace without a place" {
+	for v in yes '' write, write,opnat 'write, opnat' TRUE; do
+		bundle true
+		edit --arg v "$v" '.annotations["org.husk.trace"] = $v'
+		refused "annotations[org.husk.trace]: expected true, false, all or names of system calls, found \\\"${v#write,}\\\""
+	done
+	bundle true
+	edit '.annotations = {"org.husk.trace": "all"} | .process.terminal = true'
+	run -1 h create --bundle "$bundle" --console-socket "$BATS_TEST_TMPDIR/none" "$id"
+	[[ $output == *"annotations[org.husk.trace]: with a terminal, it needs --log"* ]] || fail "$output"
+}
+
 @test "vm.hwConfig: vcpus and memory bound the guest; hardware to pass through is refused" {
 	bundle sh -c 'dd if=/dev/zero of=/dev/null bs=100M count=1 2>/dev/null && echo enough'
 	edit '.vm = {hwConfig: {vcpus: 1, memory: 67108864}}'

@@ -24,3 +24,9 @@ EXTRA_DIST += tests/kernel/test_quiet
 tests_kernel_read_clocks_SOURCES = tests/kernel/read_clocks.c
 tests_kernel_read_clocks_CFLAGS = -O2 -fno-sanitize=all
 tests_kernel_read_clocks_LDFLAGS = -static
+
+# A trace's lines, from a memory of the test's own: the kernel is not there.
+check_PROGRAMS += tests/kernel/test_trace
+TESTS += tests/kernel/test_trace
+tests_kernel_test_trace_SOURCES = tests/kernel/test_trace.c tests/base/check.h
+tests_kernel_test_trace_LDADD = libkernel.a libbase.a

@@ -10,7 +10,7 @@ tests_runtime_test_oci_doc_SOURCES = tests/runtime/test_oci_doc.c tests/runtime/
 	tests/base/check.h
 tests_runtime_test_resctrl_SOURCES = tests/runtime/test_resctrl.c tests/runtime/no_sandbox.c \
 	tests/base/check.h
-RUNTIME_TEST_LIBS = libruntime.a libplatform.a libbase.a libocispec.a $(YAJL_LIBS) $(MNL_LIBS)
+RUNTIME_TEST_LIBS = libruntime.a libkernel.a libplatform.a libbase.a libocispec.a $(YAJL_LIBS) $(MNL_LIBS)
 tests_runtime_test_oci_doc_LDADD = $(RUNTIME_TEST_LIBS)
 tests_runtime_test_resctrl_LDADD = $(RUNTIME_TEST_LIBS)
 tests_runtime_test_lifecycle_LDADD = $(RUNTIME_TEST_LIBS)

@@ -12,11 +12,18 @@
 
 typedef long (*syscall_fn)(const uint64_t a[6]);
 
-#define SYSCALL(nr, name) long sys_##name(const uint64_t a[6]);
+#define SYSCALL(nr, name, args) long sys_##name(const uint64_t a[6]);
 #include "kernel/syscalls/table.h"
+
+/* All numbers in the table are below. */
+#define SYSCALL_LIMIT 512
 
 /* The name of a system call, or NULL if Linux has none of that number (that husk knows of). */
 const char *syscall_name(long nr);
+/* The number of that name, or -ENOENT. */
+long syscall_number(const char *name);
+/* The letters of table.h for its arguments, or NULL where husk does not implement it. */
+const char *syscall_arguments(long nr);
 
 /* Goes on with the call that left its arguments in current->restart_* (restart_syscall(2)). */
 long syscall_restart(void);

@@ -7,24 +7,12 @@
 #include "kernel/seccomp.h"
 #include "kernel/syscalls/syscalls.h"
 #include "kernel/task.h"
-
-#define SYSCALL_LIMIT 512
+#include "kernel/trace.h"
 
 static const syscall_fn functions[SYSCALL_LIMIT] = {
-#define SYSCALL(nr, name) [nr] = sys_##name,
+#define SYSCALL(nr, name, args) [nr] = sys_##name,
 #include "kernel/syscalls/table.h"
 };
-
-static const char *const names[SYSCALL_LIMIT] = {
-#define SYSCALL(nr, name) [nr] = #name,
-#define SYSCALL_NONE(nr, name) [nr] = #name,
-#include "kernel/syscalls/table.h"
-};
-
-const char *syscall_name(long nr)
-{
-	return nr >= 0 && nr < SYSCALL_LIMIT ? names[nr] : NULL;
-}
 
 /* Programs probe for what is new at every start: once a call is enough to know. */
 static void log_unimplemented(long nr)
@@ -42,6 +30,20 @@ static void log_unimplemented(long nr)
 			  current->group->tgid);
 }
 
+static long call(long nr, const uint64_t args[6])
+{
+	long result;
+
+	if (!seccomp_allows(nr, args, &result))
+		return result;
+	if (nr < 0 || nr >= SYSCALL_LIMIT || !functions[nr]) {
+		log_unimplemented(nr);
+		return -ENOSYS;
+	}
+	current->syscall_nr = nr;
+	return functions[nr](args);
+}
+
 /*T:500 Back, with a system call
  * The platform came back with "system call" and a set of registers. The number picks a function; the
  * seccomp filters of config.json and of the program itself are asked first. From here on nothing of
@@ -55,17 +57,10 @@ void syscall_dispatch(void)
 	long nr = (int)r->orig_rax;
 	long result;
 
-	if (!seccomp_allows(nr, args, &result)) {
-		r->rax = result;
-		return;
-	}
-	if (nr < 0 || nr >= SYSCALL_LIMIT || !functions[nr]) {
-		log_unimplemented(nr);
-		r->rax = -ENOSYS;
-		return;
-	}
-	current->syscall_nr = nr;
-	result = functions[nr](args);
+	if (__builtin_expect(kernel.trace != NULL, 0))
+		result = trace_syscall(call, nr, args);
+	else
+		result = call(nr, args);
 	/* rt_sigreturn and execve have put new registers there; they answer what rax is to be. */
 	current->regs.rax = result;
 }
