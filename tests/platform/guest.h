@@ -149,9 +149,35 @@ static inline bool test_long(void)
 	return s && *s && *s != '0';
 }
 
+/*
+ * How often to do what is to be done `full` times: all of them with HUSK_TEST_LONG=1, else `usual`.
+ * On an emulated processor a tenth, else a hundredth of them.
+ */
+static inline unsigned test_count(unsigned full, unsigned usual)
+{
+	if (test_on_tcg())
+		return test_long() ? full / 10 : full / 100;
+	return test_long() ? full : usual;
+}
+
 static inline uint64_t test_now(void)
 {
 	return clock_now_ns(CLOCK_MONOTONIC);
+}
+
+/*
+ * The body of a loop that waits for the guest, the spins-th time. It is usually there in some
+ * microseconds; if it has no CPU, it may have ours: asleep, for on a busy machine sched_yield() comes
+ * back after everybody else's slice.
+ */
+static inline void test_let_others(unsigned spins)
+{
+	static const struct timespec t = {.tv_nsec = 20000};
+
+	if (spins < 300)
+		__builtin_ia32_pause();
+	else
+		nanosleep(&t, NULL);
 }
 
 #endif

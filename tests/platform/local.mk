@@ -19,6 +19,15 @@ platform_tests = \
 	tests/platform/test_spaces \
 	tests/platform/test_access \
 	tests/platform/test_inject
+# Those whose full counts (HUSK_TEST_LONG=1) take minutes at most: contrib/check stress.
+platform_stress_tests = \
+	tests/platform/test_exact \
+	tests/platform/test_fpu \
+	tests/platform/test_preempt \
+	tests/platform/test_recycle \
+	tests/platform/test_spaces \
+	tests/platform/test_unmap \
+	tests/platform/test_vdso
 check_PROGRAMS += $(platform_tests) tests/platform/test_stubs
 TESTS += $(platform_tests)
 

@@ -17,9 +17,7 @@
 
 static unsigned rounds(void)
 {
-	if (test_on_tcg())
-		return test_long() ? ROUNDS_LONG / 10 : ROUNDS_LONG / 400;
-	return test_long() ? ROUNDS_LONG : ROUNDS;
+	return test_count(ROUNDS_LONG, ROUNDS);
 }
 
 /* Fills ymm0-15 and the mask register from r8, or compares them with it. */

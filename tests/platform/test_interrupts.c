@@ -90,7 +90,7 @@ static void *caller(void *arg)
 
 static void *stormer(void *arg)
 {
-	unsigned seed = (uintptr_t)arg, n = test_long() ? 1000000 : test_rounds(30000);
+	unsigned seed = (uintptr_t)arg, n = test_count(1000000, 30000);
 
 	for (; n; n--) {
 		unsigned i = rand_r(&seed) % RUNNERS;
@@ -180,9 +180,9 @@ static void in_the_queue(void)
 			uint64_t deadline = test_now() + 60000000000UL;
 
 			context_interrupt(contexts[i]);
-			while (answered[i] < n) {
+			for (unsigned spins = 0; answered[i] < n; spins++) {
 				CHECK(test_now() < deadline, "lost: thread %u round %u", i, n);
-				sched_yield();
+				test_let_others(spins);
 			}
 			CHECK(answered[i] == n, "doubled: thread %u round %u", i, n);
 		}

@@ -11,10 +11,10 @@
 
 #define SPACES 20000
 
-/* How often: test_rounds(), or five times n with HUSK_TEST_LONG=1. */
+/* How often: n times, or five times that with HUSK_TEST_LONG=1. */
 static unsigned many(unsigned n)
 {
-	return test_long() ? 5 * n : test_rounds(n);
+	return test_count(5 * n, n);
 }
 
 BLOB(peek, "mov (%rdi),%rax\n syscall\n");

@@ -7,7 +7,6 @@
  * HUSK_TEST_LONG=1: a million pages, and 100000 rounds; else as often as fits into `make check`.
  */
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 
 #include "guest.h"
@@ -75,18 +74,12 @@ static void stop(struct guest_thread *g)
 	address_space_release(g->space, 0);
 }
 
-/* The guest is usually there in some microseconds; if it has no CPU, it may have ours. */
-#define SPINS 300
-
 static void wait_iterations(volatile uint64_t *mail, unsigned n)
 {
 	uint64_t from = mail[1];
 
 	for (unsigned spins = 0; mail[1] < from + n; spins++)
-		if (spins < SPINS)
-			__builtin_ia32_pause();
-		else
-			sched_yield();
+		test_let_others(spins);
 }
 
 static void moment(void)
@@ -95,10 +88,12 @@ static void moment(void)
 		;
 }
 
+#define FOREVER (1UL << 60) /* ns */
+
 /* On a busy machine the two threads wait for a CPU most of the time. */
 static bool enough(unsigned rounds, uint64_t deadline)
 {
-	return !test_long() && rounds >= 20 && test_now() > deadline;
+	return rounds >= 20 && test_now() > deadline;
 }
 
 static unsigned access_for(enum use use)
@@ -191,8 +186,7 @@ static void losses(enum use use, enum way way, unsigned rounds, uint64_t ns)
 			/* One round was under way, and had used the page already. */
 			CHECK(mail[1] <= done + 1, "use %d way %d round %u: the guest goes on", use,
 			      way, i);
-			if (k > SPINS)
-				sched_yield();
+			test_let_others(k);
 		}
 	}
 	total_rounds += i;
@@ -213,13 +207,21 @@ static void all_losses(unsigned rounds, uint64_t ns)
 }
 
 /*
- * Many pages at once, each looked at afterwards: the guest reads them round and round, and where a
- * read faults it goes on with the next page. mail[8 + i] is what it found in page i last.
+ * Many pages at once, each looked at afterwards: the guest uses them round and round, and where that
+ * faults it goes on with the next page. mail[8 + i] is what it found in page i last, 0 for a fault.
+ * A pass that sees a new number in mail[2] begins again; one that is done puts its number into
+ * mail[1]. So who has changed something and counted up waits for exactly one pass.
  */
-#define SWEPT 64
-BLOB(sweep, "1: mov %rdi,%r8\n mov %rsi,%r9\n mov $64,%ecx\n"
-	    "2: xor %eax,%eax\n mov (%r8),%rax\n mov %rax,64(%r9)\n"
-	    "add $4096,%r8\n add $8,%r9\n dec %ecx\n jnz 2b\n incq 8(%rsi)\n jmp 1b");
+#define SWEPT 512
+#define SWEPT_MAIL (DATA + CHUNK_SIZE)
+#define SWEPT_MAIL_PAGES 2
+#define SWEEP(use)                                                                                 \
+	"1: mov 16(%rsi),%r10\n mov %rdi,%r8\n mov %rsi,%r9\n mov $512,%ecx\n"                 \
+	"2: mov $1,%eax\n" use "\n mov %rax,64(%r9)\n add $4096,%r8\n add $8,%r9\n"           \
+	"cmp 16(%rsi),%r10\n jne 1b\n dec %ecx\n jnz 2b\n mov %r10,8(%rsi)\n jmp 1b"
+BLOB(read_sweep, SWEEP("mov (%r8),%rax\n nop"));
+BLOB(write_sweep, SWEEP("xadd %rax,(%r8)"));
+#define SWEEP_USE_LENGTH 4 /* bytes, of either */
 
 static void *run_sweeps(void *arg)
 {
@@ -228,19 +230,44 @@ static void *run_sweeps(void *arg)
 	struct switch_event ev;
 
 	regs.rdi = DATA;
-	regs.rsi = MAILBOX;
+	regs.rsi = SWEPT_MAIL;
 	while (!g->stop) {
 		context_switch(g->context, g->space, &regs, -1, &ev);
 		if (ev.reason != SWITCH_SIGNAL)
 			continue;
 		CHECK(ev.page_fault && ev.addr - DATA < SWEPT * PAGE_SIZE && ev.addr == regs.r8);
-		regs.rip += 3; /* MOV (%r8),%rax */
+		regs.rip += SWEEP_USE_LENGTH;
+		regs.rax = 0;
 		g->faults++;
 	}
 	return NULL;
 }
 
-static void take_away_swept(struct address_space *as, unsigned round)
+/* Has the guest make one pass that begins now. */
+static void one_pass(volatile uint64_t *mail)
+{
+	uint64_t n = mail[2] + 1;
+
+	mail[2] = n;
+	for (unsigned spins = 0; mail[1] != n; spins++)
+		test_let_others(spins);
+}
+
+static void map_swept(struct address_space *as, enum use use, frame_t f, unsigned round)
+{
+	/* In order, so that they are one run, or not. */
+	unsigned step = round % 2 ? 1 : 37;
+
+	for (unsigned i = 0; i < SWEPT; i++) {
+		frame_t frame = f + i * step % SWEPT;
+
+		*(volatile uint64_t *)test_ptr(platform, frame) = 1;
+		CHECK(address_space_map(as, DATA + i * PAGE_SIZE, frame, 1, access_for(use),
+					false) == 0);
+	}
+}
+
+static void take_away_swept(struct address_space *as, enum use use, unsigned round)
 {
 	struct address_range one[SWEPT];
 
@@ -249,47 +276,52 @@ static void take_away_swept(struct address_space *as, unsigned round)
 	if (round % 3 == 0)
 		address_space_unmap(as, DATA, SWEPT * PAGE_SIZE);
 	else if (round % 3 == 1)
-		address_space_restrict(as, one, SWEPT, 0);
+		address_space_restrict(as, one, SWEPT, use == READS ? 0 : ACCESS_READ);
 	else
 		for (unsigned i = 0; i < SWEPT; i++)
 			address_space_unmap(as, one[i].addr, one[i].len);
 }
 
 /* Each page of each round is a translation that must be gone; how many there were. */
-static unsigned sweeps(unsigned rounds)
+static unsigned sweeps(enum use use, unsigned rounds)
 {
 	struct guest_thread g = {.context = test_context(platform)};
-	frame_t f = test_frames(platform, SWEPT), m = test_frames(platform, 1);
+	frame_t f = test_frames(platform, SWEPT), m = test_frames(platform, SWEPT_MAIL_PAGES);
 	volatile uint64_t *mail = test_ptr(platform, m);
 
-	g.space = TEST_SPACE(platform, sweep);
-	CHECK(address_space_map(g.space, MAILBOX, m, 1, ACCESS_READ | ACCESS_WRITE, false) == 0);
+	g.space = use == READS ? TEST_SPACE(platform, read_sweep)
+			       : TEST_SPACE(platform, write_sweep);
+	CHECK(address_space_map(g.space, SWEPT_MAIL, m, SWEPT_MAIL_PAGES, ACCESS_READ | ACCESS_WRITE,
+				false) == 0);
 	pthread_create(&g.thread, NULL, run_sweeps, &g);
 	for (unsigned round = 0; round < rounds; round++) {
-		/* In order, so that they are one run, or not. */
-		unsigned step = round % 2 ? 1 : 37;
-
-		for (unsigned i = 0; i < SWEPT; i++) {
-			frame_t frame = f + i * step % SWEPT;
-
-			*(volatile uint64_t *)test_ptr(platform, frame) = 1;
-			CHECK(address_space_map(g.space, DATA + i * PAGE_SIZE, frame, 1,
-						ACCESS_READ, false) == 0);
-		}
-		wait_iterations(mail, 2);
+		map_swept(g.space, use, f, round);
+		one_pass(mail);
 		for (unsigned i = 0; i < SWEPT; i++)
-			CHECK(mail[8 + i] == 1, "page %u is not there", i);
-		take_away_swept(g.space, round);
+			CHECK(mail[8 + i] != 0, "page %u is not there", i);
+		take_away_swept(g.space, use, round);
 		for (unsigned i = 0; i < SWEPT; i++)
 			*(volatile uint64_t *)test_ptr(platform, f + i) = CANARY;
-		wait_iterations(mail, 2);
-		for (unsigned i = 0; i < SWEPT; i++)
+		one_pass(mail);
+		for (unsigned i = 0; i < SWEPT; i++) {
 			CHECK(mail[8 + i] == 0, "round %u page %u: 0x%lx", round, i, mail[8 + i]);
+			CHECK(*(volatile uint64_t *)test_ptr(platform, f + i) == CANARY,
+			      "round %u frame %u was written to", round, i);
+		}
 	}
 	stop(&g);
 	memory_unref(platform_memory(platform), f, SWEPT);
-	memory_unref(platform_memory(platform), m, 1);
+	memory_unref(platform_memory(platform), m, SWEPT_MAIL_PAGES);
 	return rounds * SWEPT;
+}
+
+/* Reads and writes in turn, of at least `pages` translations. */
+static void all_sweeps(unsigned pages)
+{
+	unsigned rounds = pages / SWEPT / 2 + 1, gone = sweeps(READS, rounds);
+
+	gone += sweeps(WRITES, rounds);
+	fprintf(stderr, "%u translations were gone\n", gone);
 }
 
 /* Many scattered pages, which takes the other way of invalidating. */
@@ -402,7 +434,7 @@ static void by_flush(void)
 	platform = test_platform_with(
 	    (struct platform_config){.invalidation = INVALIDATION_FLUSH});
 	CHECK(!strcmp(platform_caps(platform)->invalidation, "flush"));
-	all_losses(test_rounds(20000), 4000000000UL);
+	all_losses(test_rounds(20000), test_long() ? 60000000000UL : 4000000000UL);
 	undisturbed();
 	if (!may_be_stale)
 		scattered();
@@ -417,9 +449,8 @@ int main(void)
 	platform = test_platform(0);
 	/* QEMU's emulation never keeps an old translation: that proves nothing, so by data. */
 	CHECK(!test_on_tcg() || !strcmp(platform_caps(platform)->invalidation, "data"));
-	fprintf(stderr, "%u translations were gone\n",
-		sweeps(test_long() ? 1000000 / SWEPT + 1 : 2 + test_rounds(100)));
-	all_losses(test_long() ? 100000 : test_rounds(50000), 8000000000UL);
+	all_sweeps(test_count(1000000, 6000));
+	all_losses(test_long() ? 100000 : test_rounds(50000), test_long() ? FOREVER : 8000000000UL);
 	scattered();
 	undisturbed();
 	report();
