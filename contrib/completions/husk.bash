@@ -65,7 +65,7 @@ _husk() {
 		[exec]="--console-socket --cwd --env --tty --user --additional-gids --process --detach
 			--pid-file --pidfd-socket --process-label --apparmor --no-new-privs --cap
 			--preserve-fds --cgroup --ignore-paused"
-		[features]="" [help]="" [kill]="--all --regex" [list]="--format --quiet" [pause]="" [ps]="--format"
+		[features]="" [help]="" [kill]="--all --regex" [list]="--format --quiet" [mounts]="" [pause]="" [ps]="--format"
 		[resume]="" [run]="$create --detach --keep --no-subreaper" [spec]="--bundle --rootless" [start]=""
 		[state]="--cpu-config" [stats]="--platform"
 		[update]="--resources --memory --memory-reservation --memory-swap --kernel-memory
@@ -125,6 +125,9 @@ _husk() {
 	delete:0 | events:0 | exec:0 | kill:0 | pause:0 | ps:0 | resume:0 | start:0 | state:0 | stats:0 | update:0)
 		COMPREPLY=($(compgen -W "$(_husk_containers)" -- "$cur"))
 		;;
+	mounts:0) COMPREPLY=($(compgen -W "add remove" -- "$cur")) ;;
+	mounts:1) COMPREPLY=($(compgen -W "$(_husk_containers)" -- "$cur")) ;;
+	mounts:2) COMPREPLY=($(compgen -f -- "$cur")) ;;
 	kill:1) COMPREPLY=($(compgen -W "$signals" -- "$cur")) ;;
 	esac
 }

@@ -48,8 +48,8 @@ const struct cli_option cli_global_options[] = {
 
 const struct cli_command *const cli_commands[] = {
     &cli_check, &cli_create, &cli_delete, &cli_events, &cli_exec,	&cli_features,
-    &cli_kill,	&cli_list,   &cli_pause,  &cli_ps,     &cli_resume,	&cli_run,
-    &cli_spec,	&cli_start,  &cli_state,  &cli_stats,  &cli_update, &cli_checkpoint, &cli_mounts, &cli_restore,
+    &cli_kill,	&cli_list,   &cli_mounts, &cli_pause,  &cli_ps,     &cli_resume,	&cli_run,
+    &cli_spec,	&cli_start,  &cli_state,  &cli_stats,  &cli_update, &cli_checkpoint, &cli_restore,
     NULL,
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* runc's and crun's commands that husk does not have: refused by name, so that silence is not success. */
+/* runc's commands that husk does not have: refused by name, so that silence is not success. */
 #include <errno.h>
 
 #include "cli/cli.h"
@@ -19,5 +19,4 @@
 	};
 
 REFUSE(checkpoint)
-REFUSE(mounts)
 REFUSE(restore)

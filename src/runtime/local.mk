@@ -30,6 +30,7 @@ libruntime_a_SOURCES = \
 	src/runtime/hooks.c src/runtime/hooks.h \
 	src/runtime/idmap.c src/runtime/idmap.h \
 	src/runtime/kill.c \
+	src/runtime/late_mounts.c \
 	src/runtime/launch.c src/runtime/launch.h \
 	src/runtime/lock.c src/runtime/lock.h \
 	src/runtime/lsm.c src/runtime/lsm.h \

@@ -294,16 +294,21 @@ static int mount_one(const struct mount_context *x, size_t i, struct error *err)
 	return r;
 }
 
+int mounts_apply_one(const struct mount_context *x, size_t i, struct error *err)
+{
+	const struct oci_mount *m = &x->config->mounts[i];
+	int r = mount_one(x, i, err);
+
+	return r < 0 ? error_wrap(err, "mounts[%zu]: %s on %s", i, m->type ? m->type : "bind",
+				  m->destination), r
+		     : 0;
+}
+
 int mounts_apply(const struct mount_context *x, struct error *err)
 {
-	for (size_t i = 0; i < x->config->n_mounts; i++) {
-		int r = mount_one(x, i, err);
+	int r = 0;
 
-		if (r < 0)
-			return error_wrap(err, "mounts[%zu]: %s on %s", i,
-					  x->config->mounts[i].type ? x->config->mounts[i].type
-								    : "bind",
-					  x->config->mounts[i].destination), r;
-	}
-	return 0;
+	for (size_t i = 0; i < x->config->n_mounts && !r; i++)
+		r = mounts_apply_one(x, i, err);
+	return r;
 }

@@ -4,6 +4,7 @@
 #define HUSK_RUNTIME_MOUNTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/error.h"
 
@@ -17,7 +18,7 @@ struct mount_context {
 	const struct rootfs *root;
 	const char *bundle;	 /* relative sources of bind mounts start here */
 	const char *cgroup_path; /* what cgroup mounts show (runtime/cgroup); NULL: none */
-	const int *idmapped;	 /* of idmap_open(); NULL: none */
+	const int *idmapped;	 /* of idmap_open(), or sources cloned already; NULL: none */
 	bool cgroup_namespace;	 /* the process is in a cgroup namespace of its own */
 	bool user_namespace;
 };
@@ -28,8 +29,9 @@ struct mount_context {
 int mount_clone_source(const struct oci_mount *m, const char *bundle, const struct mount_options *o,
 		       struct error *err);
 
-/* All of them, in order. */
+/* All of them, in order; or the one with this index. The error names which. */
 int mounts_apply(const struct mount_context *x, struct error *err);
+int mounts_apply_one(const struct mount_context *x, size_t i, struct error *err);
 
 /*
  * A mount that hangs nowhere yet, made of a file system type and its options: a descriptor for

@@ -80,11 +80,11 @@ int rootfs_prepare(const struct oci_config *c, const char *path, struct rootfs *
 
 /* ---- walking ------------------------------------------------------------------------------- */
 
-static int open_in_root(int rootfd, const char *path, int flags)
+static int open_resolving(int rootfd, const char *path, int flags, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = flags | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+		.resolve = RESOLVE_IN_ROOT | resolve,
 	};
 	int fd;
 
@@ -95,9 +95,19 @@ static int open_in_root(int rootfd, const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+static int open_in_root(int rootfd, const char *path, int flags)
+{
+	return open_resolving(rootfd, path, flags, RESOLVE_NO_MAGICLINKS);
+}
+
 int rootfs_open(const struct rootfs *root, const char *path, int flags)
 {
 	return open_in_root(root->fd, path, flags);
+}
+
+int rootfs_open_literally(const struct rootfs *root, const char *path, int flags)
+{
+	return open_resolving(root->fd, path, flags, RESOLVE_NO_SYMLINKS);
 }
 
 /* Makes one missing component in the directory parent. -EEXIST: a dangling symbolic link is there. */

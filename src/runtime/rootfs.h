@@ -30,6 +30,9 @@ int rootfs_prepare(const struct oci_config *c, const char *path, struct rootfs *
 /* openat2(2) with RESOLVE_IN_ROOT and without magic links. A descriptor or a negative errno. */
 int rootfs_open(const struct rootfs *root, const char *path, int flags);
 
+/* The same, but any symbolic link in path is -ELOOP. */
+int rootfs_open_literally(const struct rootfs *root, const char *path, int flags);
+
 enum rootfs_kind { ROOTFS_DIRECTORY, ROOTFS_FILE };
 /*
  * Opens (O_PATH) what path names inside the root; makes it, and the directories above it, when it

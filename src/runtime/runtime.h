@@ -97,6 +97,13 @@ int container_sleep(struct container *c, struct error *err);
  * changes is used up, but still the caller's to free. Locked.
  */
 int container_update(struct container *c, struct oci_resources *changes, struct error *err);
+/*
+ * Mounts or unmounts, in a running container, what file says: an array like config.json's mounts. What
+ * was added is gone again when a later one fails; a removal stops at the first that fails. -EBUSY: the
+ * container is paused, the mount in use; -EINVAL: it does not run, a mistake in the file, nothing
+ * mounted there; -ENOTSUP: neither a bind mount nor a tmpfs, or the place is husk's own. Locked.
+ */
+int container_change_mounts(const struct container *c, const char *file, bool add, struct error *err);
 /* force: kill -9 first. Cleans whatever is left, also after a sandbox or husk died half-way. */
 int container_delete(const struct runtime_options *o, const char *id, bool force, struct error *err);
 

@@ -105,7 +105,7 @@ receiver() { # SOCKET OUT
 @test "what cannot be is refused by name" {
 	bundle sleep 1000
 	h run --detach --bundle "$bundle" "$id" >/dev/null 2>&1 </dev/null
-	for c in checkpoint restore mounts; do
+	for c in checkpoint restore; do
 		run -1 h $c "$id"
 		[[ $output == *"husk $c: not supported in this release"* ]] || fail "$output"
 	done

@@ -154,3 +154,15 @@ as_user() { # SCRIPT
 	[ "${lines[2]}" = 0 ]
 	[ "${lines[3]}" = c ]
 }
+
+@test "mounts of a running container are root's to change, and that is said" {
+	as_user '
+		container "sleep 1000"
+		$HUSK run --detach '"$id"' </dev/null >/dev/null 2>&1
+		echo "[{\"destination\": \"/tmp\", \"type\": \"tmpfs\"}]" >mounts.json
+		$HUSK mounts add '"$id"' mounts.json
+		echo status $?
+		$HUSK delete --force '"$id"
+	[ "$output" = "status 1" ]
+	[[ "$stderr" == *"only root can change the mounts of a running container"* ]]
+}
