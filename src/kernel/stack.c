@@ -35,7 +35,8 @@ struct builder {
 static uint64_t push(struct builder *b, const void *data, size_t n)
 {
 	b->sp -= n;
-	memcpy(b->buf + (b->size - (b->top - b->sp)), data, n);
+	if (n) /* data may be NULL then: no environment */
+		memcpy(b->buf + (b->size - (b->top - b->sp)), data, n);
 	return b->sp;
 }
 

@@ -259,7 +259,7 @@ execute() { # NAME COMMAND …
 	background $image "$name" sh -c 'while :; do :; done'
 	sleep 0.3
 	c task metrics --format json "$name" | jq -e '
-		(.memory.usage.usage // .memory.usage) > 100000 and
+		(.memory.usage | if type == "object" then .usage else . end) > 100000 and
 		((.cpu.usage.total // (.cpu.usage_usec * 1000)) > 10000000) and .pids.current >= 1'
 	forget
 }

@@ -19,8 +19,8 @@ tests_kernel_test_broken_machine_SOURCES = tests/kernel/test_broken_machine.c
 
 # Clocks are read without exits: a script, with a program that no sanitizer calls for.
 check_PROGRAMS += tests/kernel/read_clocks
-TESTS += tests/kernel/test_quiet
-EXTRA_DIST += tests/kernel/test_quiet
+TESTS += tests/kernel/test_quiet tests/kernel/test_no_environment
+EXTRA_DIST += tests/kernel/test_quiet tests/kernel/test_no_environment
 tests_kernel_read_clocks_SOURCES = tests/kernel/read_clocks.c
 tests_kernel_read_clocks_CFLAGS = -O2 -fno-sanitize=all
 tests_kernel_read_clocks_LDFLAGS = -static
