@@ -2,8 +2,9 @@
 /*
  * ps: the processes of a container. They are husk's own processes, not the host's: the table shows
  * them with the numbers they have in the container. The JSON form is what engines hand on to the
- * host's ps(1) and to their statistics; there only host processes make sense, and the host has one:
- * the sandbox.
+ * host's ps(1) and to their statistics; there only host processes make sense: the sandbox, which is
+ * all of the guest, and who else is in the container's cgroup: the helpers that `exec` leaves, whose
+ * numbers engines know, and on the platform ptrace the processes that guest code runs in.
  */
 #include <errno.h>
 #include <pwd.h>
@@ -14,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "runtime/cgroup/cgroup.h"
 #include "sandbox/client.h"
 
 static const char *format = "table";
@@ -98,6 +100,23 @@ static int print_table(struct container *c, bool gone, struct error *err)
 	return 0;
 }
 
+/* The sandbox is first, as the container's own process; it need not be in a cgroup that we can read. */
+static int print_json(const struct container *c, struct error *err)
+{
+	cleanup_free pid_t *pids = NULL;
+	size_t n = 0;
+	int r = c->cgroup_path ? cgroup_members(c->cgroup_path, &pids, &n, err) : 0;
+
+	if (r < 0)
+		return r;
+	printf("[%d", c->pid);
+	for (size_t i = 0; i < n; i++)
+		if (pids[i] != c->pid)
+			printf(",%d", pids[i]);
+	puts("]");
+	return 0;
+}
+
 static int show(struct container *c, struct error *err)
 {
 	bool gone;
@@ -108,10 +127,8 @@ static int show(struct container *c, struct error *err)
 	gone = c->status == STATUS_STOPPED || c->status == STATUS_CREATING;
 	if (format[0] == 'j' && gone)
 		puts("null");
-	else if (format[0] == 'j')
-		printf("[%d]\n", c->pid);
 	else
-		return print_table(c, gone, err);
+		return format[0] == 'j' ? print_json(c, err) : print_table(c, gone, err);
 	return 0;
 }
 
@@ -136,7 +153,7 @@ const struct cli_command cli_ps = {
     .text = "The table shows the container's own process ids, as ps -ef would in it; options for "
 	    "ps(1) are\naccepted and not used. The JSON form is the list of the container's "
 	    "processes on "
-	    "the host:\nthe sandbox.",
+	    "the host:\nthe sandbox, the helpers of `husk exec`, and whoever else is in its cgroup.",
     .options = options,
     .options_first = true,
     .min_args = 1,

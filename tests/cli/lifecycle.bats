@@ -205,5 +205,49 @@ load helper
 	h run --detach --bundle "$bundle" "$id"
 	wait_for sh -c "'$husk_exe' --root '$state' ps '$id' | grep -q 'sleep 600'"
 	h ps "$id" | grep -q 'sleep 500'
-	h ps --format json "$id" | jq -e 'length >= 1'
+}
+
+# The host's processes, as in "4711 4712".
+host_processes() {
+	h ps --format json "$id" | jq -r 'map(tostring) | join(" ")'
+}
+
+@test "ps --format json lists the sandbox and the helpers of exec, each once" {
+	local pids sandbox
+
+	# On ptrace guest processes are processes of the host, too.
+	export HUSK_TEST_PLATFORM=kvm
+	bundle sleep 1000
+	h run --detach --bundle "$bundle" "$id" >/dev/null 2>&1 </dev/null
+	sandbox=$(sandbox_pid "$id")
+	equal "before exec" "$(host_processes)" "$sandbox"
+	for i in 1 2; do
+		h exec --detach --pid-file "$BATS_TEST_TMPDIR/pid$i" "$id" sleep 1000 >/dev/null 2>&1 </dev/null
+	done
+	pids=$(sort -n "$BATS_TEST_TMPDIR/pid1" <(echo) "$BATS_TEST_TMPDIR/pid2" | xargs)
+	equal "after exec" "$(host_processes)" "$sandbox $pids"
+	# Threads of the sandbox in a group below make it no second process.
+	mkdir "/sys/fs/cgroup/freezer$(awk -F: '$2 == "freezer" { print $3 }' "/proc/$sandbox/cgroup")/sub"
+	h exec --detach --cgroup freezer:sub --pid-file "$BATS_TEST_TMPDIR/pid3" "$id" sleep 1000 \
+		>/dev/null 2>&1 </dev/null
+	pids=$(sort -n "$BATS_TEST_TMPDIR/pid1" <(echo) "$BATS_TEST_TMPDIR/pid2" <(echo) "$BATS_TEST_TMPDIR/pid3" | xargs)
+	equal "with one below" "$(host_processes)" "$sandbox $pids"
+	h pause "$id"
+	equal paused "$(host_processes)" "$sandbox $pids"
+	h resume "$id"
+	kill "$(cat "$BATS_TEST_TMPDIR/pid1")" "$(cat "$BATS_TEST_TMPDIR/pid2")" "$(cat "$BATS_TEST_TMPDIR/pid3")"
+	at_end() { [ "$(host_processes)" = "$sandbox" ]; }
+	wait_for at_end
+}
+
+@test "ps --format json on the platform ptrace lists the processes of the guest's code, too" {
+	local sandbox
+
+	export HUSK_TEST_PLATFORM=ptrace
+	bundle sh -c 'sleep 1000 & sleep 1000'
+	h run --detach --bundle "$bundle" "$id" >/dev/null 2>&1 </dev/null
+	sandbox=$(sandbox_pid "$id")
+	three() { [ "$(host_processes | wc -w)" -ge 3 ]; }
+	wait_for three
+	[[ $(host_processes) == "$sandbox "* ]]
 }

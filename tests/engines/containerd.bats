@@ -270,6 +270,18 @@ execute() { # NAME COMMAND …
 	forget
 }
 
+@test "task ps lists an exec's process, by its id" {
+	background $image "$name" sleep 1000
+	c task exec -d --exec-id extra "$name" sleep 2000
+	listed() { c task ps "$name" | grep -E '^[0-9]+ .*extra'; }
+	wait_for listed
+	c task kill --exec-id extra -s SIGKILL "$name"
+	unlisted() { ! listed; }
+	wait_for unlisted
+	contains "$(c task ps "$name")" "$(pid_of "$name")"
+	forget
+}
+
 @test "--memory-limit and --cpus are in the container's groups" {
 	background --memory-limit 67108864 --cpus 0.5 $image "$name" sleep 1000
 	pid=$(pid_of "$name")

@@ -104,6 +104,13 @@ int cgroup_freeze(const char *text, bool freeze, struct error *err);
  */
 int cgroup_thaw_to_die(const char *text, struct error *err);
 
+/*
+ * The processes of the group and of those below it, in ascending order, each once; one that has a thread
+ * in it is in it. Those of a pid namespace that is not below ours have no number and are left out.
+ * *pids is malloc()ed, NULL for none. -ENOMEM alone: a group that is gone has no members.
+ */
+int cgroup_members(const char *text, pid_t **pids, size_t *n, struct error *err);
+
 /* SIGKILL to every member, again until none is left (bounded: -ETIMEDOUT). Thaws. */
 int cgroup_kill(const char *text, struct error *err);
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -124,40 +125,47 @@ int cgroup_join(const char *text, struct error *err)
 	return r;
 }
 
-/* ---- killing and removing ------------------------------------------------------------------ */
+/* ---- who is in it -------------------------------------------------------------------------- */
 
-/* SIGKILL to the members of dir and of all below it. Returns how many there were. */
-static int kill_members(const char *dir)
+/* What visit_members() does with each; negative ends the walk. */
+typedef int visitor(pid_t pid, void *data);
+
+static int visit_listed(char *pids, visitor *visit, void *data)
+{
+	char *save;
+	int r = 0;
+
+	for (char *p = strtok_r(pids, "\n", &save); p && r >= 0; p = strtok_r(NULL, "\n", &save)) {
+		pid_t pid = atoi(p);
+
+		/* 0 is a process of a pid namespace that is not below ours. */
+		if (pid > 0)
+			r = visit(pid, data);
+	}
+	return r;
+}
+
+/* The members of dir and of all below it; perhaps more than once, by several threads. */
+static int visit_members(const char *dir, visitor *visit, void *data)
 {
 	cleanup_free char *path = string_format("%s/cgroup.procs", dir), *pids = NULL;
 	cleanup_closedir DIR *d = opendir(dir);
 	struct dirent *e;
-	int count = 0;
+	int r = 0;
 
 	if (!d || !path)
 		return 0;
-	if (file_read(AT_FDCWD, path, MEMBERS_MAX_BYTES, &pids) > 0) {
-		char *save;
-
-		for (char *p = strtok_r(pids, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
-			pid_t pid = atoi(p);
-
-			/* 0 is a process of a pid namespace that is not below ours; never us. */
-			if (pid <= 1 || pid == getpid())
-				continue;
-			kill(pid, SIGKILL);
-			count++;
-		}
-	}
-	while ((e = readdir(d))) {
+	if (file_read(AT_FDCWD, path, MEMBERS_MAX_BYTES, &pids) > 0)
+		r = visit_listed(pids, visit, data);
+	while (r >= 0 && (e = readdir(d))) {
 		if (e->d_type != DT_DIR || e->d_name[0] == '.')
 			continue;
 		cleanup_free char *below = string_format("%s/%s", dir, e->d_name);
 
 		if (below)
-			count += kill_members(below);
+			r = visit_members(below, visit, data);
 	}
-	return count;
+	return r;
 }
 
 /* One hierarchy names all members. The freezer's or pids' are as good as any. */
@@ -166,6 +174,68 @@ static const char *any_dir(const struct cgroup_set *s)
 	const char *dir = cgroup_find(s, "freezer");
 
 	return dir ? dir : s->n ? s->dir[0].path : NULL;
+}
+
+struct member_list {
+	pid_t *pids;
+	size_t n;
+};
+
+static int append_member(pid_t pid, void *data)
+{
+	struct member_list *l = data;
+	pid_t *pids = reallocarray(l->pids, l->n + 1, sizeof(*pids));
+
+	if (!pids)
+		return -ENOMEM;
+	pids[l->n++] = pid;
+	l->pids = pids;
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const pid_t *)a - *(const pid_t *)b;
+}
+
+int cgroup_members(const char *text, pid_t **pids, size_t *n, struct error *err)
+{
+	struct member_list l = {0};
+	struct cgroup_set s;
+	const char *dir;
+	int r = parse(text, &s, err);
+
+	if (r < 0)
+		return r;
+	dir = any_dir(&s);
+	r = dir ? visit_members(dir, append_member, &l) : 0;
+	cgroup_set_free(&s);
+	if (r < 0) {
+		free(l.pids);
+		return error_errno(err, r, "cgroup");
+	}
+	if (l.n)
+		qsort(l.pids, l.n, sizeof(*l.pids), by_number);
+	*n = 0;
+	for (size_t i = 0; i < l.n; i++)
+		if (!i || l.pids[i] != l.pids[*n - 1])
+			l.pids[(*n)++] = l.pids[i];
+	*pids = l.pids;
+	return 0;
+}
+
+/* ---- killing and removing ------------------------------------------------------------------ */
+
+/* Never init, and never us. */
+static int kill_member(pid_t pid, void *data)
+{
+	int *count = data;
+
+	if (pid > 1 && pid != getpid()) {
+		kill(pid, SIGKILL);
+		(*count)++;
+	}
+	return 0;
 }
 
 int cgroup_kill(const char *text, struct error *err)
@@ -183,8 +253,9 @@ int cgroup_kill(const char *text, struct error *err)
 		file_write(AT_FDCWD, kill_file, "1");
 	r = -ETIMEDOUT;
 	for (int i = 0; dir && i < KILL_ROUNDS; i++) {
-		int members = kill_members(dir);
+		int members = 0;
 
+		visit_members(dir, kill_member, &members);
 		if (!members) {
 			r = 0;
 			break;
