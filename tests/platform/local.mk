@@ -23,7 +23,6 @@ platform_tests = \
 platform_stress_tests = \
 	tests/platform/test_exact \
 	tests/platform/test_fpu \
-	tests/platform/test_preempt \
 	tests/platform/test_recycle \
 	tests/platform/test_spaces \
 	tests/platform/test_unmap \

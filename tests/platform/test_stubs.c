@@ -194,6 +194,55 @@ static void killed_by_the_host(void)
 	address_space_release(as, 0);
 }
 
+static _Atomic bool about_to;
+
+static void *enter(void *arg)
+{
+	struct user_regs_struct regs = test_regs();
+	struct context *c = test_context(platform);
+	struct switch_event ev;
+
+	about_to = true;
+	context_switch(c, arg, &regs, -1, &ev);
+	CHECK(ev.reason == SWITCH_SYSCALL || (ev.reason == SWITCH_SIGNAL && ev.signo == SIGKILL),
+	      "reason %d signal %d %s", ev.reason, ev.signo,
+	      ev.reason == SWITCH_FATAL ? ev.fatal : "");
+	context_release(c);
+	return NULL;
+}
+
+/*
+ * The stub dies while a second host thread is coming into it, at any moment of that; the first one,
+ * us, has a thread in there and does not look at it. The host tells the end of a process' first
+ * thread only when the others have been waited for, so the second must not wait for that.
+ */
+static void killed_when_entered(void)
+{
+	struct context *c = test_context(platform);
+	unsigned seed = 5;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		struct timespec until;
+		struct address_space *as;
+		pid_t stub;
+		pthread_t t;
+
+		as = space_of_new_stub(call, call_end, &stub);
+		about_to = false;
+		CHECK(pthread_create(&t, NULL, enter, as) == 0);
+		while (!about_to)
+			__builtin_ia32_pause();
+		for (volatile unsigned k = rand_r(&seed) % 100000; k; k--)
+			;
+		CHECK(kill(stub, SIGKILL) == 0);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += 30;
+		CHECK(pthread_timedjoin_np(t, NULL, &until) == 0, "round %u: it hangs", i);
+		address_space_release(as, 0);
+	}
+	context_release(c);
+}
+
 /* What the stubs' filter is for: user code that the platform, for whatever reason, does not trace. */
 static void untraced(void)
 {
@@ -264,6 +313,7 @@ int main(void)
 	threads_come_and_go();
 	context_moves();
 	killed_by_the_host();
+	killed_when_entered();
 	untraced();
 	through_the_stub_page();
 	no_machine_state();

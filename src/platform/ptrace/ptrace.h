@@ -7,7 +7,9 @@
  *
  *   zygote     one a platform: a process with one page of code, from which all stubs are forked
  *   stub       one an address space: a process with the guest's mappings and, at STUB_BASE, that
- *              page. Its first thread sleeps there, untraced, and only ever makes further threads
+ *              page. Its first thread sleeps there, for ever: the host does not tell the end of a
+ *              process' first thread while others are not waited for, so nobody may trace it. The
+ *              second, the cloner, sleeps there too and makes the others
  *   worker     a thread of a stub, traced by one host thread: only the tracer may resume it, so
  *              each host thread that runs user code in an address space has one of its own there
  *   tracer     a host thread and its workers
@@ -56,7 +58,7 @@
 
 /* Offsets in the stub page (stub_amd64.S). */
 #define STUB_PARK 0x10	/* sleeps for ever */
-#define STUB_CALL 0x20	/* a SYSCALL, then INT3 */
+#define STUB_CALL 0x20	/* a SYSCALL, then INT3, or for a clone in rbp's sense to STUB_PARK */
 #define STUB_HANDLER 0x30
 #define STUB_BOOT 0x40
 #define STUB_FILTER 0x200 /* a struct sock_fprog and its program */
@@ -66,7 +68,8 @@ struct worker;
 struct stub {
 	struct traced *traced;
 	pid_t pid; /* of the process and its first thread */
-	pthread_mutex_t lock; /* held by who uses the first thread, or looks for a parked worker */
+	pid_t cloner;	      /* its second thread, which makes the others */
+	pthread_mutex_t lock; /* held by who uses the cloner, or looks for a parked worker */
 	struct list workers;  /* under traced.lock, as worker.tracer */
 	unsigned slots;	      /* handed out so far; under lock */
 	_Atomic bool broken;  /* killed, from outside, or because it could not be made to forget */
@@ -183,7 +186,9 @@ int trace_wait(pid_t tid, int *status);
 /* A stop of the PTRACE_EVENT_STOP kind. */
 bool stopped_by_us(int status);
 bool has_ended(int status);
-#define CLONER_OPTIONS (PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXIT)
+/* What a stub's threads share. */
+#define STUB_THREAD_FLAGS                                                                          \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 
 /*
  * Seizes and stops a thread that sleeps in the stub page; the caller is its tracer afterwards.
@@ -194,10 +199,11 @@ int trace_seize(struct traced *p, pid_t tid, unsigned long options);
 /* Lets go of a stopped thread: it goes on at `rip`, in the stub page. */
 int trace_release(pid_t tid, uint64_t rip);
 /*
- * Has a seized, stopped thread (options: CLONER_OPTIONS) make a clone and lets go of it. The
- * new thread or process is traced by the caller, and stopped. Its tid or a negative errno.
+ * Has a stopped thread that the caller traces make a clone, and lets go of it. The new thread or
+ * process sleeps in the stub page, untraced: so if the maker is killed before it can say which one it
+ * is, there is nobody left whose end only we could be told. Its tid or a negative errno.
  */
-pid_t trace_clone(pid_t tid, unsigned long flags);
+pid_t trace_clone(struct traced *p, pid_t tid, unsigned long flags);
 /* Executes a system call in a stopped thread that the caller traces; its result. */
 long trace_call(struct traced *p, pid_t tid, long nr, long a, long b, long c, long d, long e,
 		long f);

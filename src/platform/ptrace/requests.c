@@ -87,24 +87,6 @@ static void become_self(const struct own_ids *ids)
 
 /* ---- taking and letting go ------------------------------------------------------------------- */
 
-/*
- * The host reports the end of a process' first thread only when its other threads are gone and
- * waited for, which may be never: they are other tracers'. So such a thread is seized with
- * PTRACE_O_TRACEEXIT, and stops once more before it ends. -ESRCH: that, or the end.
- */
-static int wait_alive(pid_t tid, int *status)
-{
-	int r = trace_wait(tid, status);
-
-	if (r < 0)
-		return r;
-	if (*status >> 16 == PTRACE_EVENT_EXIT)
-		trace(PTRACE_DETACH, tid, NULL, NULL);
-	else if (!has_ended(*status))
-		return 0;
-	return -ESRCH;
-}
-
 int trace_seize(struct traced *p, pid_t tid, unsigned long options)
 {
 	struct own_ids ids;
@@ -118,8 +100,8 @@ int trace_seize(struct traced *p, pid_t tid, unsigned long options)
 		return r == -EPERM ? -ESRCH : r;
 	r = trace(PTRACE_INTERRUPT, tid, NULL, NULL);
 	if (r == 0)
-		r = wait_alive(tid, &status);
-	return r;
+		r = trace_wait(tid, &status);
+	return r < 0 ? r : has_ended(status) ? -ESRCH : 0;
 }
 
 static void stub_registers(struct user_regs_struct *u, uint64_t rip)
@@ -138,47 +120,13 @@ int trace_release(pid_t tid, uint64_t rip)
 	return r < 0 ? r : trace(PTRACE_DETACH, tid, NULL, NULL);
 }
 
-pid_t trace_clone(pid_t tid, unsigned long flags)
+/* Executes what u says at the call; rax afterwards. */
+static long call(pid_t tid, const struct user_regs_struct *u)
 {
-	struct user_regs_struct u;
-	unsigned long child = 0;
-	long r, result = -EAGAIN;
-	int status;
-
-	stub_registers(&u, STUB_BASE + STUB_CALL);
-	u.rax = SYS_clone;
-	u.rdi = flags;
-	r = trace(PTRACE_SETREGS, tid, NULL, &u);
-	if (r == 0)
-		r = trace(PTRACE_CONT, tid, NULL, NULL);
-	if (r == 0)
-		r = wait_alive(tid, &status);
-	if (r < 0)
-		return r;
-	if (status >> 16 == PTRACE_EVENT_CLONE)
-		trace(PTRACE_GETEVENTMSG, tid, NULL, &child);
-	else /* at INT3: it failed */
-		trace(PTRACE_PEEKUSER, tid, (void *)offsetof(struct user_regs_struct, rax), &result);
-	trace_release(tid, STUB_BASE + STUB_PARK);
-	if (!child)
-		return result < 0 ? result : -EAGAIN;
-	r = wait_alive(child, &status);
-	return r < 0 ? r : (pid_t)child;
-}
-
-long trace_call(struct traced *p, pid_t tid, long nr, long a, long b, long c, long d, long e,
-		long f)
-{
-	struct user_regs_struct u;
 	long r, result = 0;
 	int status;
 
-	atomic_fetch_add_explicit(&p->calls, 1, memory_order_relaxed);
-	stub_registers(&u, STUB_BASE + STUB_CALL);
-	u.rax = nr;
-	u.rdi = a, u.rsi = b, u.rdx = c;
-	u.r10 = d, u.r8 = e, u.r9 = f;
-	r = trace(PTRACE_SETREGS, tid, NULL, &u);
+	r = trace(PTRACE_SETREGS, tid, NULL, u);
 	do {
 		/* A stop that is not INT3's is of no meaning here (SIGSTOP from outside, say). */
 		if (r == 0)
@@ -194,6 +142,34 @@ long trace_call(struct traced *p, pid_t tid, long nr, long a, long b, long c, lo
 	} while (status >> 16 || WSTOPSIG(status) != SIGTRAP);
 	r = trace(PTRACE_PEEKUSER, tid, (void *)offsetof(struct user_regs_struct, rax), &result);
 	return r < 0 ? r : result;
+}
+
+pid_t trace_clone(struct traced *p, pid_t tid, unsigned long flags)
+{
+	struct user_regs_struct u;
+	long r;
+
+	atomic_fetch_add_explicit(&p->calls, 1, memory_order_relaxed);
+	stub_registers(&u, STUB_BASE + STUB_CALL);
+	u.rax = SYS_clone;
+	u.rdi = flags;
+	u.rbp = 1;
+	r = call(tid, &u);
+	trace_release(tid, STUB_BASE + STUB_PARK);
+	return r;
+}
+
+long trace_call(struct traced *p, pid_t tid, long nr, long a, long b, long c, long d, long e,
+		long f)
+{
+	struct user_regs_struct u;
+
+	atomic_fetch_add_explicit(&p->calls, 1, memory_order_relaxed);
+	stub_registers(&u, STUB_BASE + STUB_CALL);
+	u.rax = nr;
+	u.rdi = a, u.rsi = b, u.rdx = c;
+	u.r10 = d, u.r8 = e, u.r9 = f;
+	return call(tid, &u);
 }
 
 void trace_kill(struct traced *p, pid_t process, pid_t tid)

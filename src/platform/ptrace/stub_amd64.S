@@ -4,8 +4,9 @@
  * readable and executable, and cannot be anything else: no stub ever executes a system call that
  * was not asked for by this process.
  *
- *   park     sleeps for ever; a thread that is to make a clone is taken here
- *   call     a thread that is to make another call is put here; INT3 hands it back
+ *   park     sleeps for ever; threads of nobody's are here
+ *   call     a thread that is to make a call is put here; INT3 hands it back. With rbp set the call
+ *            is clone(), and the new thread, which nobody traces, goes to sleep
  *   handler  never runs: the thread is stopped when the frame for it is complete
  *   boot     the zygote's way from a copy of this process to nothing but this page:
  *            r12 where the page is now, r13 STUB_BASE, r14 the memory file, r15 the page's offset
@@ -28,6 +29,11 @@ park:
 
 	.org stub_page_start + 0x20
 	syscall
+	test	%ebp, %ebp
+	jz	back
+	test	%eax, %eax
+	jz	park
+back:
 	int3
 
 	.org stub_page_start + 0x30

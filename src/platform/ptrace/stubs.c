@@ -43,6 +43,18 @@ static void stub_end(struct stub *s)
 	free(s);
 }
 
+/* What a new stub's first thread has to do, the only time that it is traced. */
+static int set_up(struct stub *s)
+{
+	int r = trace_seize(s->traced, s->pid, PTRACE_O_EXITKILL);
+
+	if (r == 0)
+		r = trace_call(s->traced, s->pid, SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
+	if (r == 0)
+		r = s->cloner = trace_clone(s->traced, s->pid, STUB_THREAD_FLAGS);
+	return r < 0 ? r : 0;
+}
+
 /* The zygote forks; its child is the sibling of it, and dies with this process. */
 static int make(struct traced *p, struct stub **out)
 {
@@ -50,16 +62,13 @@ static int make(struct traced *p, struct stub **out)
 	long r;
 
 	pthread_mutex_lock(&p->zygote_lock);
-	r = trace_seize(p, p->zygote, CLONER_OPTIONS);
-	pid = r < 0 ? r : trace_clone(p->zygote, CLONE_FILES | CLONE_PARENT);
+	r = trace_seize(p, p->zygote, 0);
+	pid = r < 0 ? r : trace_clone(p, p->zygote, CLONE_FILES | CLONE_PARENT);
 	pthread_mutex_unlock(&p->zygote_lock);
 	if (pid < 0)
 		return pid;
-	trace(PTRACE_SETOPTIONS, pid, NULL, (void *)PTRACE_O_EXITKILL);
 	*out = stub_alloc(p, pid);
-	r = *out ? trace_call(p, pid, SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0) : -ENOMEM;
-	if (r == 0)
-		r = trace_release(pid, STUB_BASE + STUB_PARK);
+	r = *out ? set_up(*out) : -ENOMEM;
 	if (r == 0) {
 		atomic_fetch_add(&p->stubs_made, 1);
 		return 0;

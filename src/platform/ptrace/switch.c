@@ -146,6 +146,8 @@ static bool decode(struct traced_context *c, struct worker *w, int status,
 		return true;
 	}
 	r = trace(PTRACE_GETREGS, w->tid, NULL, u);
+	if (r == -ESRCH)
+		return false; /* killed since: resuming it says so */
 	if (r < 0) {
 		decode_fatal(c, u, "PTRACE_GETREGS", r, ev);
 		return true;

@@ -20,8 +20,6 @@
 #include "base/hostcall.h"
 
 #define WORKER_OPTIONS (PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD)
-#define THREAD_FLAGS                                                                               \
-	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 
 /* ---- tracers --------------------------------------------------------------------------------- */
 
@@ -185,11 +183,11 @@ static int make_worker(struct stub *s, struct worker **out)
 		free(w);
 		return r;
 	}
-	r = trace_seize(p, s->pid, CLONER_OPTIONS);
+	r = trace_seize(p, s->cloner, 0);
 	if (r == 0)
-		r = w->tid = trace_clone(s->pid, THREAD_FLAGS);
+		r = w->tid = trace_clone(p, s->cloner, STUB_THREAD_FLAGS);
 	if (r > 0) {
-		r = trace(PTRACE_SETOPTIONS, w->tid, NULL, (void *)WORKER_OPTIONS);
+		r = trace_seize(p, w->tid, WORKER_OPTIONS);
 		if (r == 0)
 			r = give_slot(w);
 		if (r < 0) {
