@@ -320,7 +320,7 @@ static int detach(const struct side *s, const char *destination, int flags)
 	return umount2(name, flags | UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-/* Which mount stands there? 0: the place is not there yet. */
+/* Which mount begins there? 0: none, or the place is not there yet. */
 static int mount_at(const struct side *s, const char *destination, uint64_t *id)
 {
 	cleanup_close int fd = open_literally(s, destination);
@@ -331,7 +331,8 @@ static int mount_at(const struct side *s, const char *destination, uint64_t *id)
 		return fd == -ENOENT ? 0 : fd;
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
 		return -errno;
-	*id = stx.stx_mnt_id;
+	if (stx.stx_attributes & STATX_ATTR_MOUNT_ROOT)
+		*id = stx.stx_mnt_id;
 	return 0;
 }
 
@@ -348,7 +349,7 @@ static int copy_to_tasks(const struct late *l, const char *destination, uint64_t
 	if (copy < 0)
 		return error_errno(err, -errno, "cannot copy the mount");
 	r = enter(&l->tasks, err);
-	if (!r && mount_at(&l->tasks, destination, &now) == 0 && before && now != before)
+	if (!r && mount_at(&l->tasks, destination, &now) == 0 && now && now != before)
 		return 0; /* it came by itself, from a shared mount */
 	if (r < 0)
 		return r;

@@ -145,6 +145,8 @@ refused() { # MESSAGE add|remove JSON
 		bundle sleep 1000
 		edit "$change"
 		mkdir -p "$rootfs/late" "$rootfs/bound"
+		# Root of another user namespace cannot make it.
+		[[ $change == *user* ]] || rmdir "$rootfs/late"
 		hold_as_it_is
 		before=$(mount_points)
 		file=$(list '[{"destination": "/late", "type": "tmpfs"},
@@ -152,6 +154,8 @@ refused() { # MESSAGE add|remove JSON
 		h mounts add "$id" "$file"
 		equal "mounts with $change" "$(guest 'echo x >/late/f; grep -c " /late \\| /bound " /proc/self/mountinfo')" 2
 		equal "owner with $change" "$(guest 'stat -c %u /late; cat /bound/file')" $'0\ntext'
+		# Once in each namespace: a shared mount has brought it to the task side already.
+		equal "times" "$(grep -hc ' /late ' "/proc/$(sandbox_pid "$id")"/task/*/mounts | sort -u)" 1
 		h mounts remove "$id" "$file"
 		equal "after $change" "$(mount_points)" "$before"
 		h delete --force "$id"
