@@ -282,7 +282,7 @@ int main(void)
 	crowd();
 	/* Where an address space is a process of the host's, they come more slowly. */
 	never_ran(p, test_on_ptrace() ? 50 : 1000);
-	come_and_go(p, test_on_ptrace() && !test_long() ? 3000 : test_rounds(100000));
+	come_and_go(p, test_on_ptrace() && !test_long() ? 3000 : test_count(100000, 100000));
 	platform_destroy(p);
 	return 0;
 }

@@ -286,7 +286,7 @@ int main(void)
 	struct clock_source src = clock_host;
 
 	src.arg = &tsc_offset;
-	readings = test_rounds(READINGS);
+	readings = test_count(READINGS, READINGS);
 	stay_where_tsc_is_sound();
 	map_image();
 	check_image();
