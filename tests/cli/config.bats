@@ -219,7 +219,7 @@ thread_field() { # ID FIELD
 	bundle sleep 1000
 	edit '.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "0", flags: ["MPOL_F_STATIC_NODES"]}'
 	h run --detach --bundle "$bundle" "$id" </dev/null >/dev/null 2>&1
-	grep -q 'bind=static:0 .*heap' /proc/"$(sandbox_pid "$id")"/numa_maps
+	grep -q ' bind=static:0 ' /proc/"$(sandbox_pid "$id")"/numa_maps
 	h delete --force "$id"
 	edit '.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "77"}'
 	refused 'linux.memoryPolicy: cannot set MPOL_BIND for nodes'
