@@ -17,7 +17,7 @@ static const char *file, *blkio_weight, *cpu_burst, *cpu_idle, *cpu_period, *cpu
 
 static const struct cli_option options[] = {
     {"resources", 'r', CLI_STRING, &file,
-     "file with a resources object, - for the standard input; the other options are not used then"},
+     "file with a resources object, - for the standard input; of other options only the schemas count then"},
     {"blkio-weight", 0, CLI_STRING, &blkio_weight, "weight in block I/O, 10 to 1000"},
     {"cpu-period", 0, CLI_STRING, &cpu_period, "period of --cpu-quota, in microseconds"},
     {"cpu-quota", 0, CLI_STRING, &cpu_quota, "CPU time in each period, in microseconds; -1: any"},
@@ -34,8 +34,8 @@ static const struct cli_option options[] = {
     {"memory-reservation", 0, CLI_STRING, &reservation, "memory to be left with when it is short"},
     {"memory-swap", 0, CLI_STRING, &swap, "memory and swap together; -1: no limit"},
     {"pids-limit", 0, CLI_STRING, &pids, "how many tasks; -1: no limit"},
-    {"l3-cache-schema", 0, CLI_STRING, &l3_cache, "not supported"},
-    {"mem-bw-schema", 0, CLI_STRING, &mem_bandwidth, "not supported"},
+    {"l3-cache-schema", 0, CLI_STRING, &l3_cache, "share of the L3 caches, as in resctrl: L3:0=f;1=ff"},
+    {"mem-bw-schema", 0, CLI_STRING, &mem_bandwidth, "share of the memory's bandwidth: MB:0=20;1=70"},
     {0},
 };
 
@@ -200,17 +200,16 @@ static int from_file(struct oci_resources **out, struct error *err)
 
 static int run(const struct cli *cli, int argc, char **argv, struct error *err)
 {
+	const struct oci_intel_rdt schemas = {.l3_cache_schema = (char *)l3_cache,
+					      .mem_bw_schema = (char *)mem_bandwidth};
 	struct oci_resources *changes = NULL;
 	struct container *c = NULL;
 	int r = container_load(&cli->runtime, argv[0], true, &c, err);
 
-	if (r == 0 && (l3_cache || mem_bandwidth))
-		r = error_set(err, -ENOTSUP, "--%s: Intel RDT: not supported in this release",
-			      l3_cache ? "l3-cache-schema" : "mem-bw-schema");
 	if (r == 0)
 		r = file ? from_file(&changes, err) : from_options(&changes, err);
 	if (r == 0)
-		r = container_update(c, changes, err);
+		r = container_update(c, changes, l3_cache || mem_bandwidth ? &schemas : NULL, err);
 	oci_resources_free(changes);
 	container_free(c);
 	return r;

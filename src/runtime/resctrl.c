@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "runtime/resctrl.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <mntent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -13,6 +15,8 @@
 #include "runtime/files.h"
 
 #define SCHEMATA_MAX 65536 /* bytes; a line has an entry for each cache of the machine */
+#define TASKS_MAX (8u << 20) /* bytes; a line for each thread of a class */
+#define THREAD_ROUNDS 100
 
 char *resctrl_find(void)
 {
@@ -229,6 +233,76 @@ int resctrl_join(const struct oci_intel_rdt *rdt, const char *root, const char *
 	if (!r && monitored(rdt))
 		r = join_monitor(dir, id, pid, err);
 	if (r < 0 && made)
+		rmdir(dir);
+	return r;
+}
+
+/* Whether a line of text is this number. */
+static bool lists(const char *text, const char *number)
+{
+	size_t n = strlen(number);
+
+	for (const char *p = text; (p = strstr(p, number)); p += n)
+		if ((p == text || p[-1] == '\n') && (p[n] == '\n' || !p[n]))
+			return true;
+	return false;
+}
+
+/* Puts those threads into the class that are not in it yet: how many, or a negative errno. */
+static int add_missing_threads(const char *dir, pid_t pid, struct error *err)
+{
+	cleanup_free char *all = string_format("/proc/%d/task", pid), *path = string_format("%s/tasks", dir);
+	cleanup_free char *present = NULL;
+	cleanup_closedir DIR *d = all ? opendir(all) : NULL;
+	ssize_t n = !path ? -ENOMEM : !d ? -errno : file_read(AT_FDCWD, path, TASKS_MAX, &present);
+	struct dirent *e;
+	int added = 0;
+
+	if (n < 0)
+		return error_errno(err, n, "linux.intelRdt: cannot tell who is in %s/tasks", dir);
+	while ((e = readdir(d))) {
+		int r;
+
+		if (e->d_name[0] == '.' || lists(present, e->d_name))
+			continue;
+		r = add_task(dir, atoi(e->d_name), err);
+		if (r == -ESRCH) { /* it has ended meanwhile */
+			error_free(err);
+			continue;
+		}
+		if (r < 0)
+			return r;
+		added++;
+	}
+	return added;
+}
+
+/* A new thread is where the one is that made it: so once all are in the class, all stay there. */
+int resctrl_add_threads(const char *dir, pid_t pid, struct error *err)
+{
+	for (int i = 0; i < THREAD_ROUNDS; i++) {
+		int added = add_missing_threads(dir, pid, err);
+
+		if (added <= 0)
+			return added;
+	}
+	return error_set(err, -EAGAIN, "linux.intelRdt: the threads of process %d do not stay in %s", pid, dir);
+}
+
+int resctrl_update(const struct oci_intel_rdt *rdt, bool joined, const char *root, const char *id,
+		   pid_t pid, struct error *err)
+{
+	cleanup_free char *dir = class_dir(rdt, root, id), *text = join_schemata(rdt);
+	int r;
+
+	if (!dir || !text)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (!joined && mkdir(dir, 0755) < 0)
+		return error_errno(err, -errno, "linux.intelRdt: cannot make %s", dir);
+	r = write_schemata(dir, text, err);
+	if (!r && !joined)
+		r = resctrl_add_threads(dir, pid, err);
+	if (r < 0 && !joined)
 		rmdir(dir);
 	return r;
 }

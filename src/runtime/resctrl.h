@@ -6,6 +6,7 @@
 #ifndef HUSK_RUNTIME_RESCTRL_H
 #define HUSK_RUNTIME_RESCTRL_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -22,6 +23,17 @@ char *resctrl_find(void);
  */
 int resctrl_join(const struct oci_intel_rdt *rdt, const char *root, const char *id, pid_t pid,
 		 struct error *err);
+
+/*
+ * For a container that runs: writes the schemas of rdt to its class, which is that of closID or its
+ * own. joined: it has one; else one of its own is made, and all threads of process pid go there. On
+ * failure nothing that this call has made is left; of several lines the first may be written.
+ */
+int resctrl_update(const struct oci_intel_rdt *rdt, bool joined, const char *root, const char *id,
+		   pid_t pid, struct error *err);
+
+/* Puts all threads of process pid into the class that dir is, also those made meanwhile. */
+int resctrl_add_threads(const char *dir, pid_t pid, struct error *err);
 
 /*
  * Removes what was made for the container: a class without closID in config.json is its own, one

@@ -14,6 +14,7 @@
 
 struct oci_config;
 struct oci_process;
+struct oci_intel_rdt;
 struct oci_resources;
 
 /* Global options, as runc has them. */
@@ -94,9 +95,11 @@ int container_wake(struct container *c, struct error *err);
 int container_sleep(struct container *c, struct error *err);
 /*
  * New limits for a running container: what changes says, the rest stays. A failure changes nothing.
- * changes is used up, but still the caller's to free. Locked.
+ * changes is used up, but still the caller's to free. schemas: l3CacheSchema and memBwSchema for its class
+ * of service, which is made if it has none; NULL: none. Locked.
  */
-int container_update(struct container *c, struct oci_resources *changes, struct error *err);
+int container_update(struct container *c, struct oci_resources *changes, const struct oci_intel_rdt *schemas,
+		     struct error *err);
 /*
  * Mounts or unmounts, in a running container, what file says: an array like config.json's mounts. What
  * was added is gone again when a later one fails; a removal stops at the first that fails. -EBUSY: the

@@ -10,6 +10,7 @@
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/cgroup/systemd.h"
 #include "runtime/files.h"
+#include "runtime/resctrl.h"
 #include "runtime/runtime.h"
 #include "runtime/state.h"
 #include "sandbox/client.h"
@@ -81,11 +82,72 @@ static void tell_sandbox(struct container *c)
 		log_warning("%s", err.msg);
 }
 
-int container_update(struct container *c, struct oci_resources *changes, struct error *err)
+/* ---- the class of service ------------------------------------------------------------------ */
+
+static int keep_text(char **at, const char *text)
+{
+	char *copy;
+
+	if (!text)
+		return 0;
+	copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	free(*at);
+	*at = copy;
+	return 0;
+}
+
+/* As the state directory still says. */
+static void restore_schemas(const struct container *c)
+{
+	cleanup_free char *root = resctrl_find();
+	cleanup_error struct error err = ERROR_INIT;
+	const struct oci_intel_rdt none = {0}, *old;
+	struct oci_config *config = NULL;
+	int r = state_load_config(c, &config, &err);
+
+	old = r < 0 ? NULL : config->linux->intel_rdt;
+	if (!r && root)
+		r = old ? resctrl_update(old, true, root, c->id, c->pid, &err)
+			: resctrl_leave(&none, root, c->id, &err);
+	if (r < 0)
+		log_warning("%s", err.msg);
+	oci_config_free(config);
+}
+
+/* config gets them too, for save_config(). */
+static int change_schemas(const struct container *c, struct oci_linux *l, const struct oci_intel_rdt *schemas,
+			  struct error *err)
+{
+	cleanup_free char *root = resctrl_find();
+	struct oci_intel_rdt wanted = *schemas;
+	bool joined = l->intel_rdt;
+	int r;
+
+	if (!root)
+		return error_set(err, -ENOTSUP, "linux.intelRdt: this host has no resctrl file system mounted");
+	if (!joined)
+		l->intel_rdt = calloc(1, sizeof(*l->intel_rdt));
+	if (!l->intel_rdt || keep_text(&l->intel_rdt->l3_cache_schema, schemas->l3_cache_schema) < 0 ||
+	    keep_text(&l->intel_rdt->mem_bw_schema, schemas->mem_bw_schema) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	wanted.clos_id = l->intel_rdt->clos_id;
+	r = resctrl_update(&wanted, joined, root, c->id, c->pid, err);
+	if (r < 0 && joined) /* of several lines the first may be written */
+		restore_schemas(c);
+	return r;
+}
+
+/* ---- all ----------------------------------------------------------------------------------- */
+
+int container_update(struct container *c, struct oci_resources *changes, const struct oci_intel_rdt *schemas,
+		     struct error *err)
 {
 	cleanup_free char *why = NULL;
 	struct oci_config *config = NULL;
 	struct oci_resources *now;
+	bool changed = false;
 	int r;
 
 	if (c->status == STATUS_STOPPED || c->status == STATUS_CREATING)
@@ -115,8 +177,14 @@ int container_update(struct container *c, struct oci_resources *changes, struct 
 			r = systemd_scope_update(c->systemd_scope, now, err);
 		if (!r)
 			r = cgroup_apply(c->cgroup_path, now, err);
+		if (!r && schemas) {
+			r = change_schemas(c, config->linux, schemas, err);
+			changed = !r;
+		}
 		if (!r)
 			r = save_config(c, config, err);
+		if (r < 0 && changed)
+			restore_schemas(c);
 		cgroup_journal_end(r < 0);
 	}
 	oci_config_free(config);

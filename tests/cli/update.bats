@@ -121,7 +121,7 @@ transcript() { # RUNTIME
 	run -1 h update --resources "$BATS_TEST_TMPDIR/r.json" "$id"
 	[[ $output == *"linux.resources.devices"* ]] || fail "$output"
 	run -1 h update --l3-cache-schema L3:0=f "$id"
-	[[ $output == *"l3-cache-schema"* ]] || fail "$output"
+	[ -d /sys/fs/resctrl/info ] || [[ $output == *"linux.intelRdt: this host has no resctrl"* ]] || fail "$output"
 }
 
 @test "events --stats has the members that runc's has" {

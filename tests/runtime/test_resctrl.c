@@ -146,6 +146,33 @@ static void test_made(void)
 	CHECK(join(&rdt, -EINVAL) == -EINVAL);
 }
 
+static int update(const struct oci_intel_rdt *rdt, bool joined)
+{
+	struct error err = ERROR_INIT;
+	int r = resctrl_update(rdt, joined, top, "box", getpid(), &err);
+
+	error_free(&err);
+	return r;
+}
+
+static void test_update(void)
+{
+	char l3[] = "L3:0=ff", mb[] = "MB:0=50", gold[] = "gold";
+	struct oci_intel_rdt rdt = {.l3_cache_schema = l3, .mem_bw_schema = mb, .clos_id = gold};
+	char self[16];
+
+	/* One that is joined is only written to. A plain file keeps the last line. */
+	CHECK(put("gold/schemata", "        ") && put("gold/tasks", ""));
+	CHECK(update(&rdt, true) == 0 && holds("gold/schemata", "MB:0=50") && holds("gold/tasks", ""));
+	/* Another's class of the container's name is not taken; nothing is left of one that fails. */
+	rdt.clos_id = NULL;
+	CHECK(exists("box") && update(&rdt, false) == -EEXIST && exists("box"));
+	CHECK(resctrl_leave(&rdt, top, "box", NULL) == 0 && update(&rdt, false) == -ENOENT && !exists("box"));
+	/* The class joined with every thread that is not there yet. */
+	snprintf(self, sizeof(self), "%d", getpid());
+	CHECK(put("tasks", "") && resctrl_add_threads(top, getpid(), NULL) == 0 && holds("tasks", self));
+}
+
 int main(void)
 {
 	char *command;
@@ -158,6 +185,7 @@ int main(void)
 	test_monitoring();
 	test_default();
 	test_made();
+	test_update();
 	command = string_format("rm -rf %s", top);
 	if (command && system(command) != 0)
 		perror("rm");
