@@ -1,34 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/event_json.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <yajl/yajl_gen.h>
 
 #include "runtime/cgroup/stats.h"
+#include "runtime/json_put.h"
 
 /*
  * runc leaves a number out when it is 0 in some places and not in others; readers that check for
  * presence have come to rely on it. put() writes always, put_some() leaves out zeros.
  */
-static void name(yajl_gen g, const char *s)
-{
-	yajl_gen_string(g, (const unsigned char *)s, strlen(s));
-}
-
-/* yajl's own integers are signed, and a v2 limit of 'none' is the highest unsigned one. */
-static void number(yajl_gen g, uint64_t value)
-{
-	char digits[24];
-
-	snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value);
-	yajl_gen_number(g, digits, strlen(digits));
-}
-
 static void put(yajl_gen g, const char *key, uint64_t value)
 {
-	name(g, key);
-	number(g, value);
+	json_put_text(g, key);
+	json_put_number(g, value);
 }
 
 static void put_some(yajl_gen g, const char *key, uint64_t value)
@@ -41,18 +27,18 @@ static void put_list(yajl_gen g, const char *key, const struct cgroup_numbers *l
 {
 	if (!list->n)
 		return;
-	name(g, key);
+	json_put_text(g, key);
 	yajl_gen_array_open(g);
 	for (size_t i = 0; i < list->n; i++)
-		number(g, list->v[i]);
+		json_put_number(g, list->v[i]);
 	yajl_gen_array_close(g);
 }
 
 static void put_cpu(yajl_gen g, const struct cgroup_stats *s)
 {
-	name(g, "cpu");
+	json_put_text(g, "cpu");
 	yajl_gen_map_open(g);
-	name(g, "usage");
+	json_put_text(g, "usage");
 	yajl_gen_map_open(g);
 	put_some(g, "total", s->cpu_total);
 	put_list(g, "percpu", &s->percpu);
@@ -61,7 +47,7 @@ static void put_cpu(yajl_gen g, const struct cgroup_stats *s)
 	put(g, "kernel", s->cpu_kernel);
 	put(g, "user", s->cpu_user);
 	yajl_gen_map_close(g);
-	name(g, "throttling");
+	json_put_text(g, "throttling");
 	yajl_gen_map_open(g);
 	put_some(g, "periods", s->periods);
 	put_some(g, "throttledPeriods", s->throttled_periods);
@@ -72,7 +58,7 @@ static void put_cpu(yajl_gen g, const struct cgroup_stats *s)
 
 static void put_cpuset(yajl_gen g, const struct cgroup_stats *s)
 {
-	name(g, "cpuset");
+	json_put_text(g, "cpuset");
 	yajl_gen_map_open(g);
 	put_list(g, "cpus", &s->cpus);
 	put(g, "cpu_exclusive", s->cpu_exclusive);
@@ -84,14 +70,14 @@ static void put_cpuset(yajl_gen g, const struct cgroup_stats *s)
 	put(g, "memory_spread_slab", s->memory_spread_slab);
 	put(g, "memory_pressure", s->memory_pressure);
 	put(g, "sched_load_balance", s->sched_load_balance);
-	name(g, "sched_relax_domain_level");
+	json_put_text(g, "sched_relax_domain_level");
 	yajl_gen_integer(g, s->sched_relax_domain_level);
 	yajl_gen_map_close(g);
 }
 
 static void put_usage(yajl_gen g, const char *key, const struct cgroup_usage *u)
 {
-	name(g, key);
+	json_put_text(g, key);
 	yajl_gen_map_open(g);
 	put(g, "limit", u->limit);
 	put_some(g, "usage", u->usage);
@@ -102,7 +88,7 @@ static void put_usage(yajl_gen g, const char *key, const struct cgroup_usage *u)
 
 static void put_memory(yajl_gen g, const struct cgroup_stats *s)
 {
-	name(g, "memory");
+	json_put_text(g, "memory");
 	yajl_gen_map_open(g);
 	put_some(g, "cache", s->cache);
 	put_usage(g, "usage", &s->memory);
@@ -110,7 +96,7 @@ static void put_memory(yajl_gen g, const struct cgroup_stats *s)
 	put_usage(g, "kernel", &s->kernel);
 	put_usage(g, "kernelTCP", &s->kernel_tcp);
 	if (s->n_raw) {
-		name(g, "raw");
+		json_put_text(g, "raw");
 		yajl_gen_map_open(g);
 		for (size_t i = 0; i < s->n_raw; i++)
 			put(g, s->raw[i].name, s->raw[i].value);
@@ -125,8 +111,8 @@ static void put_io(yajl_gen g, const struct cgroup_io *io)
 	put_some(g, "major", io->major);
 	put_some(g, "minor", io->minor);
 	if (io->op[0]) {
-		name(g, "op");
-		name(g, io->op);
+		json_put_text(g, "op");
+		json_put_text(g, io->op);
 	}
 	put_some(g, "value", io->value);
 	yajl_gen_map_close(g);
@@ -145,12 +131,12 @@ static void put_blkio(yajl_gen g, const struct cgroup_stats *s)
 	    [CGROUP_IO_SECTORS] = "sectorsRecursive",
 	};
 
-	name(g, "blkio");
+	json_put_text(g, "blkio");
 	yajl_gen_map_open(g);
 	for (int kind = 0; kind < CGROUP_IO_KINDS; kind++) {
 		if (!s->io[kind].n)
 			continue;
-		name(g, names[kind]);
+		json_put_text(g, names[kind]);
 		yajl_gen_array_open(g);
 		for (size_t i = 0; i < s->io[kind].n; i++)
 			put_io(g, &s->io[kind].v[i]);
@@ -161,12 +147,12 @@ static void put_blkio(yajl_gen g, const struct cgroup_stats *s)
 
 static void put_hugetlb(yajl_gen g, const struct cgroup_stats *s)
 {
-	name(g, "hugetlb");
+	json_put_text(g, "hugetlb");
 	yajl_gen_map_open(g);
 	for (size_t i = 0; i < s->n_hugetlb; i++) {
 		const struct cgroup_usage *u = &s->hugetlb[i].usage;
 
-		name(g, s->hugetlb[i].size);
+		json_put_text(g, s->hugetlb[i].size);
 		yajl_gen_map_open(g);
 		put_some(g, "usage", u->usage);
 		put_some(g, "max", u->max);
@@ -182,18 +168,18 @@ static void put_data(yajl_gen g, const struct cgroup_stats *s)
 	put_cpu(g, s);
 	put_cpuset(g, s);
 	put_memory(g, s);
-	name(g, "pids");
+	json_put_text(g, "pids");
 	yajl_gen_map_open(g);
 	put_some(g, "current", s->pids_current);
 	put_some(g, "limit", s->pids_limit);
 	yajl_gen_map_close(g);
 	put_blkio(g, s);
 	put_hugetlb(g, s);
-	name(g, "intel_rdt");
+	json_put_text(g, "intel_rdt");
 	yajl_gen_map_open(g);
 	yajl_gen_map_close(g);
 	/* Engines count their own interfaces. */
-	name(g, "network_interfaces");
+	json_put_text(g, "network_interfaces");
 	yajl_gen_null(g);
 	yajl_gen_map_close(g);
 }
@@ -209,12 +195,12 @@ static char *event(const char *type, const char *id, const struct cgroup_stats *
 	if (!g)
 		return NULL;
 	yajl_gen_map_open(g);
-	name(g, "type");
-	name(g, type);
-	name(g, "id");
-	name(g, id);
+	json_put_text(g, "type");
+	json_put_text(g, type);
+	json_put_text(g, "id");
+	json_put_text(g, id);
 	if (stats) {
-		name(g, "data");
+		json_put_text(g, "data");
 		put_data(g, stats);
 	}
 	yajl_gen_map_close(g);

@@ -54,6 +54,7 @@ libruntime_a_SOURCES = \
 	src/runtime/sync.c src/runtime/sync.h \
 	src/runtime/sysctl.c src/runtime/sysctl.h \
 	src/runtime/terminal.c src/runtime/terminal.h \
+	src/runtime/json_put.c src/runtime/json_put.h \
 	src/runtime/unix_socket.c src/runtime/unix_socket.h \
 	src/runtime/update.c \
 	src/runtime/warnings.c src/runtime/warnings.h

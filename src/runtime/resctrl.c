@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <mntent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -265,13 +264,11 @@ static int add_missing_threads(const char *dir, pid_t pid, struct error *err)
 
 		if (e->d_name[0] == '.' || lists(present, e->d_name))
 			continue;
-		r = add_task(dir, atoi(e->d_name), err);
-		if (r == -ESRCH) { /* it has ended meanwhile */
-			error_free(err);
+		r = file_write(AT_FDCWD, path, e->d_name);
+		if (r == -ESRCH) /* it has ended meanwhile */
 			continue;
-		}
 		if (r < 0)
-			return r;
+			return error_errno(err, r, "linux.intelRdt: cannot write to %s", path);
 		added++;
 	}
 	return added;

@@ -16,6 +16,7 @@
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/fifo.h"
 #include "runtime/files.h"
+#include "runtime/json_put.h"
 #include "runtime/lock.h"
 
 static const char *const status_names[] = {"creating", "created", "running", "paused", "stopped"};
@@ -115,17 +116,14 @@ static void put_string(yajl_gen g, const char *key, const char *value)
 {
 	if (!value)
 		return;
-	yajl_gen_string(g, (const unsigned char *)key, strlen(key));
-	yajl_gen_string(g, (const unsigned char *)value, strlen(value));
+	json_put_text(g, key);
+	json_put_text(g, value);
 }
 
-static void put_number(yajl_gen g, const char *key, unsigned long long value)
+static void put_number(yajl_gen g, const char *key, uint64_t value)
 {
-	char digits[24];
-
-	snprintf(digits, sizeof(digits), "%llu", value);
-	yajl_gen_string(g, (const unsigned char *)key, strlen(key));
-	yajl_gen_number(g, digits, strlen(digits));
+	json_put_text(g, key);
+	json_put_number(g, value);
 }
 
 static void put_state(yajl_gen g, const struct container *c, bool complete)
@@ -142,7 +140,7 @@ static void put_state(yajl_gen g, const struct container *c, bool complete)
 	put_string(g, "owner", c->owner);
 	put_string(g, "cgroup", c->cgroup_path);
 	put_string(g, "systemdScope", c->systemd_scope);
-	yajl_gen_string(g, (const unsigned char *)"annotations", strlen("annotations"));
+	json_put_text(g, "annotations");
 	yajl_gen_map_open(g);
 	for (char **a = c->annotations; a && a[0]; a += 2)
 		put_string(g, a[0], a[1]);
