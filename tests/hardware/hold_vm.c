@@ -3,10 +3,11 @@
  * hold_vm: keeps one virtual machine with one vCPU open until it is killed.
  *
  * The first virtual machine and the first vCPU of a host, and the last ones to go, make its kernel
- * rewrite its own code (in its sources: the static keys preempt_notifier_key, kvm_has_noapic_vcpu). QEMU
- * with one thread a CPU seems to miss such a change. Seen with 7.2: both CPUs enter an exception handler
- * for ever, with a return address one byte behind a jump that has no breakpoint in memory. test_inject,
- * which opens and closes many, hung so in two of four runs, and in none of fifteen with one held open.
+ * rewrite its own code (in its sources: the static keys preempt_notifier_key, kvm_has_noapic_vcpu).
+ * QEMU 7.2 with two CPUs seems to miss such a change: both enter an exception handler for ever, with
+ * a return address one byte behind a jump that has no breakpoint in memory. test_inject, which opens
+ * and closes many, hung so in two of four runs there, and in none of fifteen with one held open. (QEMU
+ * 10.0 does not: eight of eight.)
  */
 #include <fcntl.h>
 #include <linux/kvm.h>

@@ -34,15 +34,6 @@ static struct context *contexts[THREADS];
 static _Atomic bool stop;
 static _Atomic uint64_t asked, answered, preempted, events;
 
-/*
- * On an emulated processor a thousandth: with a hundredth its kernel was seen with threads blocked for
- * minutes and both CPUs idle (npt=0), for a reason that is not found yet.
- */
-static unsigned laps(void)
-{
-	return test_on_tcg() && !test_long() ? LAPS_LONG / 1000 : test_count(LAPS_LONG, LAPS);
-}
-
 static void check_event(unsigned want, uint64_t iteration, uint64_t mark,
 			const struct switch_event *ev, struct user_regs_struct *regs)
 {
@@ -79,7 +70,7 @@ static void *runner(void *arg)
 	memcpy(fp + 160 + 3 * 16, &mark, 8);
 	memcpy(fp + 160 + 5 * 16, &other, 8);
 	CHECK(context_set_fpstate(c, fp) == 0);
-	for (unsigned n = 0, end = KINDS * laps(); n < end;) {
+	for (unsigned n = 0, end = KINDS * test_count(LAPS_LONG, LAPS); n < end;) {
 		unsigned want = n % KINDS;
 		struct switch_event ev;
 
@@ -159,7 +150,7 @@ int main(void)
 		(unsigned long)events, after.exits, after.kicks, after.vcpu_stolen,
 		after.vcpu_waited, (unsigned long)asked, (unsigned long)answered,
 		(unsigned long)preempted);
-	CHECK(events == (uint64_t)THREADS * KINDS * laps());
+	CHECK(events == (uint64_t)THREADS * KINDS * test_count(LAPS_LONG, LAPS));
 	CHECK(answered <= asked && answered > 0);
 	if (!test_on_ptrace())
 		check_counters(&before, &after);
