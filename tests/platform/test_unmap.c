@@ -8,6 +8,7 @@
  */
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "guest.h"
 
@@ -327,10 +328,15 @@ static bool nested_paging(void)
 	return npt[0] == '1' || npt[0] == 'Y';
 }
 
-/* An emulated processor without nested paging shows each flush that is missing: there, all, always. */
+/*
+ * Without nested paging it is KVM that has to forget, and an emulated host shows when it was not told
+ * to: there, all, always. Not with a second CPU, for QEMU does not bear that for long (tests/hardware/run).
+ */
 static unsigned translations(void)
 {
-	return test_on_tcg() && !nested_paging() ? 1000000 : test_count(1000000, 6000);
+	bool all = test_on_tcg() && !nested_paging() && sysconf(_SC_NPROCESSORS_ONLN) == 1;
+
+	return all ? 1000000 : test_count(1000000, 6000);
 }
 
 /* Reads and writes in turn, of at least `pages` translations. */
