@@ -31,12 +31,12 @@ static void wait_for_progress(unsigned i)
 		CHECK(test_now() < deadline, "thread %u does not run", i);
 }
 
-/* Round n of something slow: at least a few, then as many as fit into the time, or all of them. */
+/* Round n of something slow: at least a few, then as many as fit into the time. */
 static bool again(unsigned n, uint64_t begin, unsigned all)
 {
-	if (test_long())
-		return n <= (test_on_tcg() ? all / 100 : all);
-	return n <= 8 || (n <= all && test_now() - begin < 3000000000UL);
+	uint64_t limit = test_long() ? 300000000000UL : 3000000000UL;
+
+	return n <= 8 || (n <= all && test_now() - begin < limit);
 }
 
 /* ---- before and after ------------------------------------------------------------------------ */
