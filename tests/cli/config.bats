@@ -461,12 +461,20 @@ $(messages "$1")"
 
 # ---- husk beside runc --------------------------------------------------------------------------
 
-# Runs the bundle under both; their outputs must be equal.
+# Runs the bundle: its output, its errors, its status. Apart, for runc copies the two streams as it comes.
+outcome() { # RUNTIME
+	local out
+
+	out=$("$1" run --bundle "$bundle" "$id" </dev/null 2>"$BATS_TEST_TMPDIR/errors"; echo "status $?")
+	printf '%s\n' "$out" && cat "$BATS_TEST_TMPDIR/errors"
+}
+
+# The outcome must be the same under both.
 same() { # WHAT
 	local h r
 
-	r=$(r run --bundle "$bundle" "$id" </dev/null 2>&1; echo "status $?")
-	h=$(h run --bundle "$bundle" "$id" </dev/null 2>&1; echo "status $?")
+	r=$(outcome r)
+	h=$(outcome h)
 	[ "$h" = "$r" ] || fail "$1:
 $(diff <(echo "$r") <(echo "$h"))"
 }
