@@ -330,7 +330,7 @@ static bool nested_paging(void)
 
 /*
  * Without nested paging it is KVM that has to forget, and an emulated host shows when it was not told
- * to: there, all, always. Not with a second CPU, for QEMU does not bear that for long (tests/hardware/run).
+ * to: there, all, always. Not with a second CPU, which is not to be relied on there (tests/hardware/run).
  */
 static unsigned translations(void)
 {
